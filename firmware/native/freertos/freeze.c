@@ -1,0 +1,96 @@
+/*
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Stopping a task from outside, wherever it stands.
+ *
+ * A chip's scheduler simply never runs a deleted task again. Here a signal is sent to its thread, whose handler runs on
+ * a stack of its own, says that it has arrived, and does not return: the task's stack stays exactly as it was,
+ * and may be overwritten. A thread that holds one of the port's locks stops when it has let go of it.
+ */
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "native_kernel.h"
+
+#define STOP_SIGNAL (SIGRTMIN + 3)
+
+static void arrived(struct tskTaskControlBlock *self, enum kernel_stop how)
+{
+    atomic_store(&self->stopped, how);
+    kernel_futex_wake(&self->stopped);
+}
+
+static void stand_still(struct tskTaskControlBlock *self)
+{
+    static atomic_uint never;
+    if (self == NULL) {
+        return;
+    }
+    while (atomic_load(&self->stop) == STOP_SUSPEND) {
+        arrived(self, STOP_SUSPEND);
+        kernel_futex_wait(&self->stop, STOP_SUSPEND, KERNEL_FOREVER);
+    }
+    if (atomic_load(&self->stop) == STOP_FREEZE) {
+        arrived(self, STOP_FREEZE);
+        for (;;) { /* the control block may be freed now: touch nothing of it */
+            kernel_futex_wait(&never, 0, KERNEL_FOREVER);
+        }
+    }
+}
+
+static void on_stop_signal(int signal_number)
+{
+    (void)signal_number;
+    if (!kernel_is_held()) {
+        stand_still(xTaskGetCurrentTaskHandle());
+    }
+}
+
+void kernel_stop_here(void)
+{
+#if KERNEL_OWN_STACKS
+    pthread_kill(pthread_self(), STOP_SIGNAL); /* off this stack, which is about to be overwritten */
+#else
+    stand_still(xTaskGetCurrentTaskHandle());
+#endif
+}
+
+void kernel_freeze_init(void)
+{
+    struct sigaction action = {.sa_handler = on_stop_signal, .sa_flags = SA_ONSTACK};
+    sigfillset(&action.sa_mask);
+#ifndef __SANITIZE_THREAD__
+    action.sa_flags |= SA_RESTART;
+#endif
+    sigaction(STOP_SIGNAL, &action, NULL);
+}
+
+void kernel_request_stop(struct tskTaskControlBlock *task, enum kernel_stop how)
+{
+    atomic_store(&task->stopped, STOP_NONE);
+    atomic_store(&task->stop, how);
+}
+
+void kernel_await_stop(struct tskTaskControlBlock *task)
+{
+    unsigned how = atomic_load(&task->stop);
+    kernel_futex_wake(&task->stop); /* a suspended one waits there */
+    pthread_kill(task->thread, STOP_SIGNAL);
+    for (unsigned stopped; (stopped = atomic_load(&task->stopped)) != how;) {
+        kernel_futex_wait(&task->stopped, stopped, KERNEL_FOREVER);
+    }
+}
+
+void kernel_continue_task(struct tskTaskControlBlock *task)
+{
+    atomic_store(&task->stop, STOP_NONE);
+    kernel_futex_wake(&task->stop);
+}
+
+void kernel_signal_stack(void *memory, size_t bytes)
+{
+    stack_t stack = {.ss_sp = memory, .ss_size = bytes};
+    sigaltstack(&stack, NULL);
+}

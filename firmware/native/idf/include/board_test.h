@@ -1,0 +1,70 @@
+/*
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Test programs for the board (native-board --program TEST): checks that tell what they saw, and the way out.
+ *
+ * A test program defines app_main(), runs its cases with TEST_RUN and ends with TEST_END(). A check that fails prints
+ * one line and ends the program with code 1 at once, since the other tasks may still be running.
+ */
+#pragma once
+
+#include <stdio.h>
+#include <string.h>
+
+#include "board_link_client.h"
+
+/* What follows the program on the command line, with its name as number 0. */
+extern int board_argc;
+extern char **board_argv;
+
+#define board_exit(code) board_link_exit(code)
+
+#define TEST_FAIL(format, ...)                                                     \
+    do {                                                                           \
+        printf("%s:%d: FAIL: " format "\n", __FILE__, __LINE__, ##__VA_ARGS__);    \
+        board_exit(1);                                                             \
+    } while (0)
+
+#define TEST_TRUE(condition)                                                       \
+    do {                                                                           \
+        if (!(condition)) {                                                        \
+            TEST_FAIL("expected %s", #condition);                                  \
+        }                                                                          \
+    } while (0)
+
+#define TEST_EQ(expected, actual)                                                  \
+    do {                                                                           \
+        long long expected_ = (long long)(expected), actual_ = (long long)(actual); \
+        if (expected_ != actual_) {                                                \
+            TEST_FAIL("expected %s == %lld, is %lld", #actual, expected_, actual_); \
+        }                                                                          \
+    } while (0)
+
+#define TEST_STR_EQ(expected, actual)                                              \
+    do {                                                                           \
+        const char *expected_ = (expected), *actual_ = (actual);                   \
+        if (strcmp(expected_, actual_) != 0) {                                     \
+            TEST_FAIL("expected %s == \"%s\", is \"%s\"", #actual, expected_, actual_); \
+        }                                                                          \
+    } while (0)
+
+/** Both ends included. */
+#define TEST_WITHIN(low, high, actual)                                             \
+    do {                                                                           \
+        long long low_ = (long long)(low), high_ = (long long)(high), actual_ = (long long)(actual); \
+        if (actual_ < low_ || actual_ > high_) {                                   \
+            TEST_FAIL("expected %s in %lld..%lld, is %lld", #actual, low_, high_, actual_); \
+        }                                                                          \
+    } while (0)
+
+#define TEST_RUN(test)          \
+    do {                        \
+        printf("- %s\n", #test); \
+        test();                 \
+    } while (0)
+
+#define TEST_END()              \
+    do {                        \
+        printf("all passed\n"); \
+        board_exit(0);          \
+    } while (0)
