@@ -1,0 +1,264 @@
+/*
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * What each kind of client sees of a stop, and how long it takes: streams, stalled readers, half requests, idle
+ * connections, clients that come too late.
+ */
+#include <string.h>
+
+#include "board_test.h"
+#include "client.h"
+#include "esp_heap_caps.h"
+#include "esp_timer.h"
+#include "server.h"
+
+static bool ends_with(const client_t *client, const char *text)
+{
+    return strcmp(client->tail + CLIENT_TAIL - strlen(text), text) == 0;
+}
+
+/* The stream ended by itself: after a whole frame, with the closing text, the last chunk and a FIN. */
+static void check_ended_whole(client_t *client)
+{
+    TEST_TRUE(client_wait_end(client, 1000));
+    TEST_EQ(CLIENT_FIN, atomic_load(&client->end));
+    if (!ends_with(client, STREAM_END)) {
+        TEST_FAIL("the stream ended on: %.*s", CLIENT_TAIL, client->tail);
+    }
+}
+
+static void no_client_costs_the_poll_alone(void)
+{
+    server_start();
+    httpd_graceful_stop_report_t report = server_stop_ok();
+    TEST_EQ(0, report.sessions);
+    TEST_WITHIN(0, 50, report.phase_ms[HTTPD_GRACEFUL_STOP_DRAIN]);
+    TEST_EQ(0, report.phase_ms[HTTPD_GRACEFUL_STOP_SHUTDOWN]);
+    TEST_WITHIN(0, POLL_MS, report.phase_ms[HTTPD_GRACEFUL_STOP_STOP]);
+    server_end();
+}
+
+static void heap_after_is_measured_when_the_servers_stack_is_free(void)
+{
+    server_start();
+    server_stop_ok();
+    vTaskDelay(pdMS_TO_TICKS(100));
+    size_t idle_bytes = heap_caps_get_free_size(MALLOC_CAP_DEFAULT);
+    server_start_again();
+    httpd_graceful_stop_report_t report = server_stop_ok();
+    TEST_WITHIN(idle_bytes - 512, idle_bytes + 512, report.heap_after);
+    TEST_TRUE(report.heap_before < idle_bytes - 4096);
+    TEST_WITHIN(1024, report.heap_after, report.largest_block);
+    server_end();
+}
+
+static void reading_stream_ends_on_a_whole_frame(void)
+{
+    server_start();
+    client_t *client = client_stream(PORT, "/stream");
+    TEST_TRUE(client_wait_received(client, 20000, 2000));
+    httpd_graceful_stop_report_t report = server_stop_ok();
+    check_ended_whole(client);
+    TEST_EQ(1, report.sessions);
+    TEST_EQ(0, report.forced_count);
+    TEST_WITHIN(0, 100, report.phase_ms[HTTPD_GRACEFUL_STOP_DRAIN]); /* a frame each 10 ms: no limit is waited out */
+    client_close(client);
+    server_end();
+}
+
+static void reading_drop_in_stream_is_cut_at_the_drain_limit(void)
+{
+    server_start();
+    client_t *client = client_stream(PORT, "/dropin");
+    TEST_TRUE(client_wait_received(client, 20000, 2000));
+    httpd_graceful_stop_report_t report = server_stop_ok();
+    TEST_TRUE(client_wait_end(client, 1000));
+    TEST_EQ(1, report.forced_count);
+    TEST_WITHIN(DRAIN_MS, DRAIN_MS + POLL_MS, report.phase_ms[0] + report.phase_ms[1]);
+    client_close(client);
+    server_end();
+}
+
+static void stalled_reader_is_forced_at_the_drain_limit(void)
+{
+    server_start();
+    client_t *client = client_connect(PORT, "GET /stream HTTP/1.1\r\nHost: board\r\n\r\n");
+    vTaskDelay(pdMS_TO_TICKS(300)); /* both buffers are full by then, and the handler blocked in send() */
+    httpd_graceful_stop_report_t report = server_stop_ok();
+    TEST_EQ(1, report.forced_count);
+    TEST_WITHIN(DRAIN_MS, DRAIN_MS + 50, report.phase_ms[0] + report.phase_ms[1]);
+    client_close(client);
+    server_end();
+}
+
+static void half_a_request_is_forced_at_the_drain_limit(void)
+{
+    server_start();
+    client_t *client = client_connect(PORT, "GET /hello HTTP/1.1\r\nHos");
+    vTaskDelay(pdMS_TO_TICKS(50));
+    httpd_graceful_stop_report_t report = server_stop_ok();
+    TEST_EQ(1, report.forced_count);
+    TEST_EQ(0, atomic_load(&handlers_run));
+    TEST_WITHIN(DRAIN_MS, DRAIN_MS + 50, report.phase_ms[0] + report.phase_ms[1]);
+    client_close(client);
+    server_end();
+}
+
+static void idle_keep_alive_gets_a_fin_at_once(void)
+{
+    server_start();
+    client_t *client = client_stream(PORT, "/hello");
+    TEST_EQ(1, atomic_load(&handlers_run));
+    httpd_graceful_stop_report_t report = server_stop_ok();
+    TEST_TRUE(client_wait_end(client, 1000));
+    TEST_EQ(CLIENT_FIN, atomic_load(&client->end));
+    TEST_EQ(0, report.forced_count);
+    TEST_EQ(1, report.sessions);
+    TEST_WITHIN(0, 50, report.phase_ms[HTTPD_GRACEFUL_STOP_DRAIN]);
+    client_close(client);
+    server_end();
+}
+
+static void one_served_two_waiting_all_end(void)
+{
+    server_start();
+    client_t *served = client_stream(PORT, "/stream");
+    client_t *waiting[2];
+    for (int i = 0; i < 2; i++) {
+        waiting[i] = client_connect(PORT, "GET /stream HTTP/1.1\r\nHost: board\r\n\r\n");
+        client_read(waiting[i]);
+    }
+    TEST_TRUE(client_wait_received(served, 20000, 2000));
+    httpd_graceful_stop_report_t report = server_stop_ok();
+    check_ended_whole(served);
+    TEST_EQ(0, report.forced_count);
+    for (int i = 0; i < 2; i++) {
+        TEST_TRUE(client_wait_end(waiting[i], 1000));
+        TEST_EQ(0, atomic_load(&waiting[i]->received));
+        client_close(waiting[i]);
+    }
+    client_close(served);
+    server_end();
+}
+
+static void request_behind_a_stream_gets_503(void)
+{
+    server_start();
+    /* One connection, both requests at once: the second is read when the first handler has returned. */
+    client_t *client = client_connect(PORT, "GET /stream HTTP/1.1\r\nHost: board\r\n\r\n"
+                                            "GET /hello HTTP/1.1\r\nHost: board\r\n\r\n");
+    client_read(client);
+    TEST_TRUE(client_wait_received(client, 8000, 2000));
+    httpd_graceful_stop_report_t report = server_stop_ok();
+    TEST_TRUE(client_wait_end(client, 1000));
+    TEST_EQ(0, atomic_load(&handlers_run));
+    TEST_TRUE(report.refused >= 1);
+    TEST_EQ(0, report.forced_count);
+    client_close(client);
+    server_end();
+}
+
+typedef struct {
+    httpd_graceful_stop_report_t report;
+    esp_err_t err;
+    SemaphoreHandle_t done;
+} stopper_t;
+
+static void stopping_task(void *arg)
+{
+    stopper_t *stopper = arg;
+    stopper->err = httpd_graceful_stop_stop(gs, &stopper->report);
+    xSemaphoreGive(stopper->done);
+    vTaskDelete(NULL);
+}
+
+/* While a client that does not read keeps the stop busy, others try to get in. */
+static void new_client_is_refused_while_stopping(void)
+{
+    server_start();
+    client_t *silent = client_websocket(PORT, "/ws", false); /* does not answer CLOSE: the drain limit is waited out */
+    stopper_t stopper = {.done = xSemaphoreCreateBinary()};
+    TEST_TRUE(xTaskCreate(stopping_task, "stopper", 4096, &stopper, 5, NULL) == pdPASS);
+    while (!httpd_graceful_stop_stopping(gs)) {
+        vTaskDelay(1);
+    }
+    vTaskDelay(pdMS_TO_TICKS(50));
+    int64_t since_us = esp_timer_get_time();
+    client_t *late = client_connect(PORT, "");
+    TEST_TRUE(client_wait_end(late, 1000));
+    TEST_WITHIN(0, 100, (late->ended_us - since_us) / 1000);
+    TEST_EQ(0, atomic_load(&late->received));
+    TEST_TRUE(xSemaphoreTake(stopper.done, pdMS_TO_TICKS(2000)) == pdTRUE);
+    TEST_EQ(ESP_OK, stopper.err);
+    TEST_EQ(1, stopper.report.refused);
+    TEST_EQ(0, atomic_load(&handlers_run));
+    client_close(late);
+    client_close(silent);
+    vSemaphoreDelete(stopper.done);
+    server_end();
+}
+
+static void worker_streams_end_whole(unsigned interval_ms)
+{
+    server_start();
+    atomic_store(&frame_ms, interval_ms);
+    client_t *clients[3];
+    for (int i = 0; i < 3; i++) {
+        clients[i] = client_stream(PORT, "/async");
+    }
+    TEST_TRUE(client_wait_received(clients[2], 4000, 2000));
+    httpd_graceful_stop_report_t report = server_stop_ok();
+    TEST_EQ(3, report.sessions);
+    TEST_EQ(0, report.forced_count);
+    TEST_WITHIN(0, interval_ms + 50, report.phase_ms[HTTPD_GRACEFUL_STOP_DRAIN]);
+    TEST_EQ(0, report.phase_ms[HTTPD_GRACEFUL_STOP_SHUTDOWN]);
+    for (int i = 0; i < 3; i++) {
+        check_ended_whole(clients[i]);
+        client_close(clients[i]);
+    }
+    server_end();
+}
+
+static void three_workers_at_10_ms_end_whole(void)
+{
+    worker_streams_end_whole(10);
+}
+
+static void three_workers_at_300_ms_end_whole(void)
+{
+    worker_streams_end_whole(300);
+}
+
+static void stalled_worker_is_forced_and_the_others_end_whole(void)
+{
+    server_start();
+    client_t *stalled = client_connect(PORT, "GET /async HTTP/1.1\r\nHost: board\r\n\r\n");
+    client_t *reading = client_stream(PORT, "/async");
+    vTaskDelay(pdMS_TO_TICKS(300));
+    httpd_graceful_stop_report_t report = server_stop_ok();
+    check_ended_whole(reading);
+    TEST_EQ(1, report.forced_count);
+    TEST_WITHIN(DRAIN_MS, DRAIN_MS + 50, report.phase_ms[0] + report.phase_ms[1]);
+    client_close(stalled);
+    client_close(reading);
+    server_end();
+}
+
+void app_main(void)
+{
+    network_up();
+    TEST_RUN(no_client_costs_the_poll_alone);
+    TEST_RUN(heap_after_is_measured_when_the_servers_stack_is_free);
+    TEST_RUN(reading_stream_ends_on_a_whole_frame);
+    TEST_RUN(reading_drop_in_stream_is_cut_at_the_drain_limit);
+    TEST_RUN(stalled_reader_is_forced_at_the_drain_limit);
+    TEST_RUN(half_a_request_is_forced_at_the_drain_limit);
+    TEST_RUN(idle_keep_alive_gets_a_fin_at_once);
+    TEST_RUN(one_served_two_waiting_all_end);
+    TEST_RUN(request_behind_a_stream_gets_503);
+    TEST_RUN(new_client_is_refused_while_stopping);
+    TEST_RUN(three_workers_at_10_ms_end_whole);
+    TEST_RUN(three_workers_at_300_ms_end_whole);
+    TEST_RUN(stalled_worker_is_forced_and_the_others_end_whole);
+    TEST_END();
+}

@@ -1,0 +1,163 @@
+/*
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * WebSockets: CLOSE 1001 to every client that reads, whatever the others do, and a reset to none of those.
+ */
+#include <string.h>
+
+#include "board_test.h"
+#include "client.h"
+#include "esp_timer.h"
+#include "server.h"
+
+static void check_closed_1001(client_t *client)
+{
+    TEST_TRUE(client_wait_end(client, 1000));
+    TEST_EQ(1001, atomic_load(&client->close_code));
+    TEST_EQ(CLIENT_FIN, atomic_load(&client->end));
+}
+
+static void websocket_gets_close_1001(void)
+{
+    server_start();
+    client_t *client = client_websocket(PORT, "/ws", true);
+    httpd_graceful_stop_report_t report = server_stop_ok();
+    check_closed_1001(client);
+    TEST_EQ(1, report.websockets);
+    TEST_EQ(0, report.forced_count);
+    TEST_WITHIN(0, 80, report.phase_ms[HTTPD_GRACEFUL_STOP_DRAIN]);
+    client_close(client);
+    server_end();
+}
+
+static void stalled_websocket_does_not_delay_the_others(void)
+{
+    server_start();
+    client_t *stalled = client_websocket(PORT, "/ws", false);
+    client_t *reading[2] = {client_websocket(PORT, "/ws", true), client_websocket(PORT, "/ws", true)};
+    client_send_text(stalled, "fill");
+    vTaskDelay(pdMS_TO_TICKS(100));
+    int64_t since_us = esp_timer_get_time();
+    httpd_graceful_stop_report_t report = server_stop_ok();
+    for (int i = 0; i < 2; i++) {
+        check_closed_1001(reading[i]);
+        TEST_WITHIN(0, 100, (reading[i]->ended_us - since_us) / 1000);
+        client_close(reading[i]);
+    }
+    TEST_EQ(2, report.websockets);
+    TEST_EQ(1, report.forced_count);
+    TEST_WITHIN(DRAIN_MS, DRAIN_MS + 50, report.phase_ms[0] + report.phase_ms[1]);
+    client_close(stalled);
+    server_end();
+}
+
+/* What the client sent before it saw the CLOSE is unread then: closing the socket at once would answer with a reset. */
+static void close_survives_frames_that_cross_it(void)
+{
+    server_start();
+    client_t *client = client_websocket(PORT, "/ws", false);
+    client_t *streaming = client_stream(PORT, "/stream"); /* the server's task is busy, so the frames lie unread */
+    for (int i = 0; i < 20; i++) {
+        client_send_text(client, "a frame that nobody has read yet");
+    }
+    client_read(client);
+    httpd_graceful_stop_report_t report = server_stop_ok();
+    check_closed_1001(client);
+    TEST_TRUE(client_wait_end(streaming, 1000));
+    TEST_EQ(CLIENT_FIN, atomic_load(&streaming->end));
+    TEST_EQ(1, report.websockets);
+    TEST_EQ(0, report.forced_count);
+    client_close(client);
+    client_close(streaming);
+    server_end();
+}
+
+/* A handler that knows nothing of the stop holds the loop until it is cut; then there is still time for CLOSE. */
+static void websocket_beside_a_stalled_stream_gets_close_1001(void)
+{
+    server_start();
+    client_t *client = client_websocket(PORT, "/ws", true);
+    client_t *stalled = client_connect(PORT, "GET /stream HTTP/1.1\r\nHost: board\r\n\r\n");
+    vTaskDelay(pdMS_TO_TICKS(300));
+    httpd_graceful_stop_report_t report = server_stop_ok();
+    check_closed_1001(client);
+    TEST_EQ(1, report.forced_count);
+    TEST_WITHIN(DRAIN_MS, DRAIN_MS + 80, report.phase_ms[0] + report.phase_ms[1]);
+    client_close(stalled);
+    client_close(client);
+    server_end();
+}
+
+static void silent_websocket_is_cut_at_the_drain_limit(void)
+{
+    server_start();
+    client_t *client = client_websocket(PORT, "/ws", true);
+    client->answers_close = false;
+    httpd_graceful_stop_report_t report = server_stop_ok();
+    check_closed_1001(client);
+    TEST_EQ(1, report.forced_count);
+    TEST_WITHIN(DRAIN_MS, DRAIN_MS + 50, report.phase_ms[0] + report.phase_ms[1]);
+    client_close(client);
+    server_end();
+}
+
+/* ---- A task that pushes under a lease --------------------------------------------------------------------------- */
+
+typedef struct {
+    int fd;
+    _Atomic unsigned frames;
+} pusher_t;
+
+static void pushing_task(void *arg)
+{
+    pusher_t *pusher = arg;
+    static uint8_t payload[300];
+    httpd_ws_frame_t frame = {.type = HTTPD_WS_TYPE_BINARY, .payload = payload, .len = sizeof(payload)};
+    TEST_EQ(ESP_OK, httpd_graceful_stop_lease(gs));
+    while (!httpd_graceful_stop_stopping(gs)) {
+        TEST_EQ(ESP_OK, httpd_ws_send_frame_async(httpd_graceful_stop_server(gs), pusher->fd, &frame));
+        atomic_fetch_add(&pusher->frames, 1);
+        vTaskDelay(1);
+    }
+    /* Still at work for a while: nothing may be put between its frames. */
+    for (int i = 0; i < 8; i++) {
+        TEST_EQ(ESP_OK, httpd_ws_send_frame_async(httpd_graceful_stop_server(gs), pusher->fd, &frame));
+        atomic_fetch_add(&pusher->frames, 1);
+        vTaskDelay(1);
+    }
+    httpd_graceful_stop_release(gs);
+    vTaskDelete(NULL);
+}
+
+static void close_waits_for_who_pushes_under_a_lease(void)
+{
+    server_start();
+    client_t *client = client_websocket(PORT, "/ws", true);
+    int fds[8];
+    size_t count = 8;
+    TEST_EQ(ESP_OK, httpd_get_client_list(httpd_graceful_stop_server(gs), &count, fds));
+    TEST_EQ(1, count);
+    pusher_t pusher = {.fd = fds[0]};
+    TEST_TRUE(xTaskCreate(pushing_task, "pusher", 4096, &pusher, 5, NULL) == pdPASS);
+    TEST_TRUE(client_wait_received(client, 1000, 2000));
+    httpd_graceful_stop_report_t report = server_stop_ok();
+    check_closed_1001(client);
+    /* Every frame whole (4 bytes of header, 300 of payload), and the CLOSE (4 bytes) last. */
+    TEST_EQ(atomic_load(&pusher.frames) * 304 + 4, atomic_load(&client->received));
+    TEST_EQ(0, report.forced_count);
+    TEST_WITHIN(80, 200, report.phase_ms[HTTPD_GRACEFUL_STOP_DRAIN]);
+    client_close(client);
+    server_end();
+}
+
+void app_main(void)
+{
+    network_up();
+    TEST_RUN(websocket_gets_close_1001);
+    TEST_RUN(stalled_websocket_does_not_delay_the_others);
+    TEST_RUN(close_survives_frames_that_cross_it);
+    TEST_RUN(websocket_beside_a_stalled_stream_gets_close_1001);
+    TEST_RUN(silent_websocket_is_cut_at_the_drain_limit);
+    TEST_RUN(close_waits_for_who_pushes_under_a_lease);
+    TEST_END();
+}

@@ -1,0 +1,134 @@
+/*
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * URI handlers registered through the component: none starts while the server is stopping, and it is known which
+ * session the one inside serves.
+ */
+#include <stdlib.h>
+
+#include "stop_object.h"
+
+struct wrapped_handler {
+    wrapped_handler_t *next;
+    httpd_graceful_stop_handle_t gs;
+    esp_err_t (*handler)(httpd_req_t *req);
+    void *user_ctx;
+#ifdef CONFIG_HTTPD_WS_PRE_HANDSHAKE_CB_SUPPORT
+    esp_err_t (*pre_handshake)(httpd_req_t *req);
+#endif
+#ifdef CONFIG_HTTPD_WS_POST_HANDSHAKE_CB_SUPPORT
+    esp_err_t (*post_handshake)(httpd_req_t *req);
+#endif
+};
+
+#ifdef CONFIG_HTTPD_WS_SUPPORT
+/* A WebSocket gets no 503 but its CLOSE. Frames that cross that CLOSE are read, until the client's own comes. */
+static esp_err_t refuse_frame(httpd_req_t *req)
+{
+    httpd_ws_type_t type = HTTPD_WS_TYPE_CONTINUE;
+    esp_err_t err = idf_ws_discard_frame(req, &type);
+    return type == HTTPD_WS_TYPE_CLOSE ? ESP_FAIL : err;
+}
+#endif
+
+static esp_err_t refuse(httpd_graceful_stop_handle_t gs, httpd_req_t *req)
+{
+#ifdef CONFIG_HTTPD_WS_SUPPORT
+    if (idf_is_ws_frame(req)) {
+        return refuse_frame(req);
+    }
+    if (idf_is_ws_session(req->handle, httpd_req_to_sockfd(req))) {
+        return ESP_OK;
+    }
+#endif
+    atomic_fetch_add(&gs->refused, 1);
+    httpd_resp_set_status(req, "503 Service Unavailable");
+    httpd_resp_set_hdr(req, "Connection", "close");
+    httpd_resp_send(req, NULL, 0);
+    return ESP_FAIL; /* closes the session */
+}
+
+static esp_err_t run_wrapped(httpd_req_t *req)
+{
+    wrapped_handler_t *wrapped = req->user_ctx;
+    httpd_graceful_stop_handle_t gs = wrapped->gs;
+    /* Inside first, then the question: the helper sets STOPPING first and then looks who is inside. */
+    atomic_store(&gs->inside_fd, httpd_req_to_sockfd(req));
+    req->user_ctx = wrapped->user_ctx;
+    esp_err_t err = atomic_load(&gs->state) == STATE_STOPPING ? refuse(gs, req) : wrapped->handler(req);
+    atomic_store(&gs->inside_fd, -1);
+    stop_notify(gs);
+    return err;
+}
+
+#ifdef CONFIG_HTTPD_WS_PRE_HANDSHAKE_CB_SUPPORT
+static esp_err_t run_pre_handshake(httpd_req_t *req)
+{
+    wrapped_handler_t *wrapped = req->user_ctx;
+    req->user_ctx = wrapped->user_ctx;
+    esp_err_t err = wrapped->pre_handshake(req);
+    req->user_ctx = wrapped;
+    return err;
+}
+#endif
+
+#ifdef CONFIG_HTTPD_WS_POST_HANDSHAKE_CB_SUPPORT
+static esp_err_t run_post_handshake(httpd_req_t *req)
+{
+    wrapped_handler_t *wrapped = req->user_ctx;
+    req->user_ctx = wrapped->user_ctx;
+    esp_err_t err = wrapped->post_handshake(req);
+    req->user_ctx = wrapped;
+    return err;
+}
+#endif
+
+esp_err_t httpd_graceful_stop_register_uri_handler(httpd_graceful_stop_handle_t gs, const httpd_uri_t *uri)
+{
+    if (uri == NULL || uri->handler == NULL) {
+        return ESP_ERR_INVALID_ARG;
+    }
+    esp_err_t err = httpd_graceful_stop_lease(gs);
+    if (err != ESP_OK) {
+        return err;
+    }
+    wrapped_handler_t *wrapped = calloc(1, sizeof(*wrapped));
+    if (wrapped == NULL) {
+        httpd_graceful_stop_release(gs);
+        return ESP_ERR_NO_MEM;
+    }
+    httpd_uri_t own = *uri;
+    wrapped->gs = gs;
+    wrapped->handler = uri->handler;
+    wrapped->user_ctx = uri->user_ctx;
+    own.handler = run_wrapped;
+    own.user_ctx = wrapped;
+#ifdef CONFIG_HTTPD_WS_PRE_HANDSHAKE_CB_SUPPORT
+    wrapped->pre_handshake = uri->ws_pre_handshake_cb;
+    own.ws_pre_handshake_cb = uri->ws_pre_handshake_cb != NULL ? run_pre_handshake : NULL;
+#endif
+#ifdef CONFIG_HTTPD_WS_POST_HANDSHAKE_CB_SUPPORT
+    wrapped->post_handshake = uri->ws_post_handshake_cb;
+    own.ws_post_handshake_cb = uri->ws_post_handshake_cb != NULL ? run_post_handshake : NULL;
+#endif
+    err = httpd_register_uri_handler(atomic_load(&gs->server), &own);
+    if (err != ESP_OK) {
+        free(wrapped);
+    } else {
+        wrapped->next = atomic_load(&gs->handlers);
+        while (!atomic_compare_exchange_weak(&gs->handlers, &wrapped->next, wrapped)) {
+        }
+    }
+    httpd_graceful_stop_release(gs);
+    return err;
+}
+
+void handlers_delete(httpd_graceful_stop_handle_t gs)
+{
+    wrapped_handler_t *wrapped = atomic_exchange(&gs->handlers, NULL);
+    while (wrapped != NULL) {
+        wrapped_handler_t *next = wrapped->next;
+        free(wrapped);
+        wrapped = next;
+    }
+}
