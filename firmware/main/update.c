@@ -1,0 +1,181 @@
+/*
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * The update task: stop both servers, download, verify, set the slot to boot, restart. It is made at boot with its
+ * stack, so that an update needs no memory before the servers have given theirs back. One update at a time.
+ */
+#include "update.h"
+
+#include <inttypes.h>
+#include <stdatomic.h>
+
+#include "esp_check.h"
+#include "esp_log.h"
+#include "esp_ota_ops.h"
+#include "esp_system.h"
+#include "freertos/FreeRTOS.h"
+#include "freertos/queue.h"
+#include "freertos/task.h"
+
+#include "download.h"
+#include "events.h"
+#include "idf_compat.h"
+#include "mqtt_link.h"
+#include "self_test.h"
+#include "servers.h"
+#include "settings.h"
+#include "stop_strategies.h"
+#include "trigger.h"
+#include "trigger_counter.h"
+
+#define STACK_BYTES 6144
+#define PRIORITY    (tskIDLE_PRIORITY + 3)
+#define GOODBYE_MS  1000
+
+static const char TAG[] = "update";
+static QueueHandle_t s_accepted;
+static atomic_bool s_busy;
+
+static void restart(const char *why)
+{
+    event("restart", "\"why\":\"%s\"", why);
+    mqtt_link_say_goodbye(GOODBYE_MS);
+    esp_restart();
+}
+
+static esp_err_t stop_servers(const trigger_t *trigger)
+{
+#if CONFIG_HIL_STOP_STRATEGIES
+    if (trigger->stop != STOP_GRACEFUL) {
+        return stop_strategies_stop(trigger);
+    }
+#endif
+    (void)trigger;
+    return servers_stop();
+}
+
+/* Everything up to the restart. @return only on failure, with *reason. */
+static esp_err_t install(const trigger_t *trigger, const char **reason)
+{
+    const esp_partition_t *slot = esp_ota_get_next_update_partition(NULL);
+    if (slot == NULL) {
+        *reason = "slot";
+        return ESP_ERR_NOT_FOUND;
+    }
+    mqtt_link_status("download", "\"version\":\"%s\"", trigger->version);
+    event("ota_begin", "\"version\":\"%s\",\"slot\":\"%s\",\"size\":%" PRIu32, trigger->version, slot->label,
+          trigger->size);
+    esp_err_t err = download_image(trigger, slot, reason);
+    if (err == ESP_OK) {
+        mqtt_link_status("verify", "\"version\":\"%s\"", trigger->version);
+        err = esp_ota_set_boot_partition(slot);
+        *reason = "image";
+    }
+    if (err != ESP_OK) {
+        event("ota_end", "\"err\":\"%s\",\"reason\":\"%s\"", esp_err_to_name(err), *reason);
+        return err;
+    }
+    event("ota_end", "\"err\":\"%s\"", esp_err_to_name(err));
+    mqtt_link_status("restart", "\"version\":\"%s\"", trigger->version);
+    restart("update");
+    return ESP_OK;
+}
+
+/* A board whose servers cannot be brought back serves nobody: starting anew is the way out that is left. */
+static void serve_again(void)
+{
+    const esp_err_t err = servers_start();
+    if (err != ESP_OK) {
+        restart("servers");
+    }
+    servers_announce_ready(true);
+}
+
+static void update(const trigger_t *trigger)
+{
+    const char *reason = "stop";
+    mqtt_link_status("stop", "\"version\":\"%s\"", trigger->version);
+    esp_err_t err = stop_servers(trigger);
+    const bool stopped = err == ESP_OK;
+    if (stopped) {
+        err = install(trigger, &reason);
+    }
+    ESP_LOGE(TAG, "failed: %s (%s)", reason, esp_err_to_name(err));
+    mqtt_link_status("failed", "\"reason\":\"%s\",\"err\":\"%s\",\"version\":\"%s\"", reason, esp_err_to_name(err),
+                     trigger->version);
+    if (!stopped || trigger->stop != STOP_GRACEFUL) {
+        restart("stop"); /* what is left of the servers is in an unknown state */
+    }
+    serve_again();
+}
+
+static void update_task(void *arg)
+{
+    static trigger_t trigger; /* too large for the stack, and this task's alone */
+    (void)arg;
+    for (;;) {
+        xQueueReceive(s_accepted, &trigger, portMAX_DELAY);
+        update(&trigger);
+        atomic_store(&s_busy, false);
+    }
+}
+
+static void refuse(const char *reason)
+{
+    event("trigger", "\"accepted\":false,\"reason\":\"%s\"", reason);
+    mqtt_link_status("refused", "\"reason\":\"%s\"", reason);
+}
+
+/* @return NULL with s_busy taken and the counter in flash, or the reason. */
+static const char *accept(const char *message, size_t len, trigger_t *out)
+{
+    trigger_context_t context = {
+        .device_id = settings()->device_id,
+        .running_version = esp_app_get_description()->version,
+        .slot_bytes = esp_ota_get_running_partition()->size,
+    };
+    if (message == NULL) {
+        return "too_large";
+    }
+    if (trigger_counter_load(&context.last_counter) != ESP_OK) {
+        return "storage";
+    }
+    const char *reason = trigger_check(message, len, &context, out);
+    if (reason != NULL) {
+        return reason;
+    }
+    if (self_test_is_pending()) {
+        return "self_test"; /* there would be nothing to go back to */
+    }
+    if (atomic_exchange(&s_busy, true)) {
+        return "busy";
+    }
+    if (trigger_counter_store(out->counter) != ESP_OK) {
+        atomic_store(&s_busy, false);
+        return "storage";
+    }
+    return NULL;
+}
+
+void update_on_trigger(const char *message, size_t len)
+{
+    static trigger_t trigger; /* too large for the MQTT task's stack, and used in that task alone */
+    const char *reason = accept(message, len, &trigger);
+    if (reason != NULL) {
+        refuse(reason);
+        return;
+    }
+    event("trigger", "\"accepted\":true,\"version\":\"%s\",\"counter\":%" PRIu64 ",\"stop\":\"%s\"", trigger.version,
+          trigger.counter, stop_strategy_name(trigger.stop));
+    mqtt_link_status("accepted", "\"version\":\"%s\",\"counter\":%" PRIu64, trigger.version, trigger.counter);
+    xQueueSend(s_accepted, &trigger, 0); /* has room: s_busy lets one in */
+}
+
+esp_err_t update_init(void)
+{
+    s_accepted = xQueueCreate(1, sizeof(trigger_t));
+    ESP_RETURN_ON_FALSE(s_accepted != NULL &&
+                            xTaskCreate(update_task, "update", STACK_BYTES, NULL, PRIORITY, NULL) == pdPASS,
+                        ESP_ERR_NO_MEM, TAG, "no memory");
+    return ESP_OK;
+}
