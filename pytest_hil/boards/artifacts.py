@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a build left to be tested: images.json, one build directory an image role, and the native board's program.
+
+Takes a directory as it is and never builds. Digests are compared with the files: what is tested is what is named.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from ..errors import UsageError
+from .flash_layout import BuildDir
+
+ROLES = ("release", "control", "update", "previous")
+
+
+@dataclass(frozen=True)
+class Image:
+    """One firmware image."""
+
+    role: str
+    path: Path  # its build directory
+    version: str
+    file_sha256: str
+    image_sha256: str  # the digest appended to the image; what the board prints at boot
+    commit: str | None
+    target: str
+
+    @cached_property
+    def build(self) -> BuildDir:
+        return BuildDir.read(self.path)
+
+    @cached_property
+    def app_bin(self) -> Path:
+        description = json.loads((self.path / "project_description.json").read_text())
+        return self.path / str(description["app_bin"])
+
+    @property
+    def sdkconfig(self) -> Path:
+        return self.path / "sdkconfig"
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self) | {"path": str(self.path), "sdkconfig": f"sdkconfig-{self.role}"}
+
+
+@dataclass(frozen=True)
+class Artifacts:
+    """A directory of images and what runs them."""
+
+    directory: Path
+    images: dict[str, Image]
+
+    @property
+    def native_board(self) -> Path:
+        return self.directory / "native-board"
+
+    def image(self, role: str) -> Image:
+        if role not in self.images:
+            raise UsageError(f"{self.directory} has no image for the role {role!r}; it has {', '.join(self.images)}")
+        return self.images[role]
+
+    @classmethod
+    def read(cls, directory: Path) -> Artifacts:
+        """Raises UsageError with what is missing and what to do about it."""
+        index = directory / "images.json"
+        try:
+            rows = json.loads(index.read_text())
+        except FileNotFoundError:
+            raise UsageError(
+                f"no firmware in {directory}: run 'make hil', or name its folder with --artifacts"
+            ) from None
+        except ValueError as error:
+            raise UsageError(f"{index} cannot be read: {error}") from None
+        images: dict[str, Image] = {}
+        for row in rows:
+            try:
+                image = _image(directory, row)
+            except (KeyError, TypeError) as error:
+                raise UsageError(f"{index}: an entry lacks {error}") from None
+            _check(image)
+            images[image.role] = image
+        return cls(directory, images)
+
+
+def _image(directory: Path, row: dict[str, Any]) -> Image:
+    return Image(
+        role=row["role"],
+        path=directory / row["dir"],
+        version=row["version"],
+        file_sha256=row["file_sha256"],
+        image_sha256=row["image_sha256"],
+        commit=row.get("commit"),
+        target=row.get("target", "linux"),
+    )
+
+
+def _check(image: Image) -> None:
+    try:
+        digest = hashlib.sha256(image.app_bin.read_bytes()).hexdigest()
+    except (OSError, ValueError, KeyError) as error:
+        raise UsageError(f"image {image.role!r} in {image.path} is not complete ({error}): build it again") from None
+    if digest != image.file_sha256:
+        raise UsageError(f"{image.app_bin} is not the file images.json speaks of: build it again")

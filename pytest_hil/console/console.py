@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A board's console as tests use it: the record, and what its lines mean (events, resets, panics), kept up to date.
+
+Whatever waits here gives up at once when a panic comes that the test did not announce, or when the source ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .events import Event, EventReader
+from .panics import Panic, PanicScanner
+from .record import ConsoleRecord, Line
+from .resets import Reset, reset_of
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedPanic:
+    """The one panic a control test announces. None matches anything."""
+
+    function: str | None = None
+    kind: str | None = None
+
+    def matches(self, panic: Panic) -> bool:
+        return (self.function is None or self.function == panic.function) and (
+            self.kind is None or self.kind == panic.kind
+        )
+
+    def __str__(self) -> str:
+        return f"{self.kind or 'a panic'} in {self.function or 'any function'}"
+
+
+class Console:
+    """Give its `feed` and `end` to a board; ask it everything else."""
+
+    def __init__(self, log_path: Path, expected: ExpectedPanic | None = None) -> None:
+        self.expected = expected
+        self._events = EventReader()
+        self._panics = PanicScanner()
+        self._resets: list[Reset] = []
+        self.record = ConsoleRecord(log_path, self._take)
+        self.feed = self.record.feed
+        self.end = self.record.end
+
+    def _take(self, lines: Sequence[Line]) -> None:
+        """Called by the record, under its condition, with each batch of new lines."""
+        for line in lines:
+            self._panics.take((line,))
+            if event := self._events.take(line):
+                if event.name == "boot":
+                    self._panics.boot(str(event.get("reset_reason", event.get("reset", "?"))))
+            elif reset := reset_of(line):
+                self._resets.append(reset)
+
+    # ---- what was seen
+
+    @property
+    def events(self) -> list[Event]:
+        with self.record.condition:
+            return list(self._events.events)
+
+    def events_named(self, name: str, since: int = 0, **where: Any) -> list[Event]:
+        """All events of that name from line `since` on whose fields have the values of `where`."""
+        return [event for event in self.events if _fits(event, name, since, where)]
+
+    @property
+    def event_problems(self) -> list[str]:
+        """Lost or unreadable events."""
+        with self.record.condition:
+            return list(self._events.problems)
+
+    @property
+    def panics(self) -> list[Panic]:
+        with self.record.condition:
+            return list(self._panics.panics)
+
+    @property
+    def resets(self) -> list[Reset]:
+        with self.record.condition:
+            return list(self._resets)
+
+    @property
+    def unexpected_panics(self) -> list[Panic]:
+        """Every panic but the one announced."""
+        panics = self.panics
+        for panic in panics:
+            if self.expected is not None and self.expected.matches(panic):
+                panics.remove(panic)
+                break
+        return panics
+
+    # ---- waiting
+
+    def mark(self) -> int:
+        return self.record.mark()
+
+    def wait_line(self, pattern: str, timeout_s: float, since: int = 0) -> str:
+        """The first line from `since` on that matches; raises WaitFailed."""
+        return self.record.wait_line(pattern, timeout_s, since).string
+
+    def wait_event(
+        self,
+        name: str,
+        timeout_s: float,
+        since: int = 0,
+        such: Callable[[Event], bool] | None = None,
+        **where: Any,
+    ) -> Event:
+        """The first event of that name from line `since` on that fits; raises WaitFailed.
+
+        `where` gives values that fields must have, `such` any other condition.
+        """
+
+        def look() -> Event | None:
+            for event in self._events.events:
+                if _fits(event, name, since, where) and (such is None or such(event)):
+                    return event
+            return None
+
+        wanted = f"event {name!r}" + "".join(f", {field}={value!r}" for field, value in where.items())
+        return self.record.wait(look, wanted, timeout_s, self._unexpected_panic)
+
+    def wait_without(self, name: str, seconds: float, since: int = 0) -> None:
+        """Lets that time pass; raises AssertionError when the event comes, a panic does, or the source ends."""
+
+        def look() -> str | None:
+            came = next((event for event in self._events.events if _fits(event, name, since, {})), None)
+            return f"event {name!r} came: {came}" if came else self.record.ended or self._unexpected_panic()
+
+        with self.record.condition:
+            if why := self.record.condition.wait_for(look, seconds):
+                raise AssertionError(f"{why}; log: {self.record.log_path}")
+
+    def wait_panic(self, timeout_s: float, such: Callable[[Panic], object] = bool) -> Panic:
+        """The first panic that fits, expected or not; raises WaitFailed."""
+        return self.record.wait(lambda: next(filter(such, self._panics.panics), None), "a panic", timeout_s)
+
+    def _unexpected_panic(self) -> str | None:
+        unexpected = self.unexpected_panics
+        return f"a panic came: {unexpected[0]}" if unexpected else None
+
+
+def _fits(event: Event, name: str, since: int, where: Mapping[str, Any]) -> bool:
+    return event.name == name and event.at_line >= since and all(event.get(k) == v for k, v in where.items())

@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The append-only record of what a board sent: the bytes on disk as received, the lines with their times, and waits.
+
+A wait never consumes: two waits may see the same line, and each can look back to any mark. The end of the source (a
+process that died, a port that vanished) ends every wait at once. What the lines mean is not known here.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+T = TypeVar("T")
+
+_ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[@-Z\\-_])")
+SHOWN_LINES = 15  # how many of the last lines a failed wait tells
+
+
+class WaitFailed(AssertionError):  # noqa: N818  it is what a test reports, not a fault of the rig
+    """What was waited for did not come: in time, or at all because the source ended or a panic came first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line as received, without its line end."""
+
+    number: int  # from 0
+    at_s: float  # when its last byte arrived, seconds since the record began
+    raw: bytes
+
+    @property
+    def text(self) -> str:
+        """Readable form: decoded, without colours and carriage returns."""
+        return _ANSI.sub("", self.raw.decode("utf-8", "replace")).strip("\r")
+
+
+class ConsoleRecord:
+    """Fed by one thread, read by any. `condition` guards all that follows it."""
+
+    def __init__(self, log_path: Path, on_lines: Callable[[Sequence[Line]], None] | None = None) -> None:
+        log_path.parent.mkdir(parents=True, exist_ok=True)
+        self.log_path = log_path
+        self.condition = threading.Condition()
+        self._on_lines = on_lines
+        self._log = log_path.open("wb", buffering=0)
+        self._started = time.monotonic()
+        self._lines: list[Line] = []
+        self._tail = b""
+        self._bytes = 0
+        self._ended: str | None = None
+
+    # ---- the feeding side
+
+    def feed(self, data: bytes) -> None:
+        """Takes bytes in any pieces. The log on disk grows by exactly these bytes."""
+        with self.condition:
+            if self._ended is not None:
+                return
+            self._log.write(data)
+            self._bytes += len(data)
+            head, newline, tail = data.rpartition(b"\n")
+            if not newline:
+                self._tail += data
+            else:
+                complete = self._tail + head
+                self._tail = tail
+                self._take(_split(complete))
+            self.condition.notify_all()
+
+    def end(self, reason: str) -> None:
+        """Says that nothing more will come, and why; wakes every wait. Later calls change nothing."""
+        with self.condition:
+            if self._ended is not None:
+                return
+            if self._tail:
+                self._take(_split(self._tail))
+                self._tail = b""
+            self._ended = reason
+            self._log.close()
+            self.condition.notify_all()
+
+    def _take(self, raws: Sequence[bytes]) -> None:
+        now = time.monotonic() - self._started
+        first = len(self._lines)
+        new = [Line(first + i, now, raw) for i, raw in enumerate(raws)]
+        self._lines.extend(new)
+        if self._on_lines is not None:
+            self._on_lines(new)
+
+    # ---- the reading side
+
+    @property
+    def ended(self) -> str | None:
+        """Why the source ended, or None while it lives."""
+        return self._ended
+
+    @property
+    def bytes_received(self) -> int:
+        return self._bytes
+
+    @property
+    def lines(self) -> list[Line]:
+        """All complete lines so far, as a copy."""
+        with self.condition:
+            return list(self._lines)
+
+    def mark(self) -> int:
+        """The number of the next line: pass it as `since` to look only at what comes after now."""
+        with self.condition:
+            return len(self._lines)
+
+    def wait_line(self, pattern: str | re.Pattern[str], timeout_s: float, since: int = 0) -> re.Match[str]:
+        """Waits for a line that `pattern` matches anywhere, looking back to line `since`.
+
+        Raises WaitFailed when none comes in time or the source ends first.
+        """
+        regex = re.compile(pattern)
+        position = since
+
+        def look() -> re.Match[str] | None:
+            nonlocal position
+            for line in self._lines[position:]:
+                if match := regex.search(line.text):
+                    return match
+            position = max(position, len(self._lines))
+            return None
+
+        return self.wait(look, f"a line matching {regex.pattern!r}", timeout_s)
+
+    def wait(
+        self, look: Callable[[], T | None], what: str, timeout_s: float, stop: Callable[[], str | None] | None = None
+    ) -> T:
+        """Waits until `look` (called under the condition) gives something.
+
+        `stop` may name a reason to give up early. Raises WaitFailed with the whole story.
+        """
+        started = time.monotonic()
+        deadline = started + timeout_s
+        with self.condition:
+            while True:
+                found = look()
+                if found is not None:
+                    return found
+                why = self._ended or (stop() if stop is not None else None)
+                remaining = deadline - time.monotonic()
+                if why is not None or remaining <= 0:
+                    raise WaitFailed(self._story(what, time.monotonic() - started, timeout_s, why))
+                self.condition.wait(remaining)
+
+    def linger(self, seconds: float) -> None:
+        """Lets that time pass, or less when the source ends: what was about to be said shall be heard."""
+        with self.condition:
+            self.condition.wait_for(lambda: self._ended is not None, seconds)
+
+    def _story(self, what: str, waited_s: float, timeout_s: float, why: str | None) -> str:
+        reason = f"gave up early: {why}" if why else "time is up"
+        last = (
+            "\n".join(f"  {line.at_s:9.3f}  {line.text}" for line in self._lines[-SHOWN_LINES:]) or "  (no line at all)"
+        )
+        if self._tail:
+            last += f"\n  (unfinished) {self._tail!r}"
+        story = f"waited {waited_s:.2f} s of {timeout_s:g} s for {what}; {reason}"
+        return f"{story}\nlast lines:\n{last}\nlog: {self.log_path}"
+
+
+def _split(complete: bytes) -> list[bytes]:
+    """The lines of finished text. A lone carriage return ends a line too, but only inside a line that a newline has
+    finished: else the way the bytes were cut into reads would decide what is a line."""
+    raws = complete.split(b"\n")
+    if b"\r" not in complete:
+        return raws
+    return [piece for raw in raws for piece in raw.strip(b"\r").split(b"\r")]

@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The pytest plugin: options, fixtures, and the hooks that judge a test by its whole log and record what it was.
+
+A board lives as long as its test. At the end of the test's call it is powered off and its console is read to the last
+byte; only then is the verdict spoken, so that nothing after the last wait is missed.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from . import embedded
+from .boards.artifacts import Artifacts
+from .boards.native import NativeBoard
+from .console.console import Console
+from .errors import HilError
+from .marker import HilMark
+from .results.record import TestRecord
+from .results.run_dir import RunDir
+from .rig import Bench, Rig
+from .run_keeper import RECORD, RunKeeper, outcome_of
+from .services.broker import Broker
+from .services.image_server import ImageServer
+from .streams import Streams
+from .verdict import judge
+
+BOARDS = ("native",)
+KEEPER = pytest.StashKey[RunKeeper]()
+RIG = pytest.StashKey[Rig]()
+FAILED_LOG_LINES = 40
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("hil", "boards in the loop")
+    group.addoption("--hil-board", default="native", metavar="NAME", help="the board to test on (native)")
+    group.addoption("--hil-artifacts", metavar="DIR", help="images to test (default: build/native)")
+    group.addoption("--hil-run-dir", metavar="DIR", help="where results go (default: build/hil/<time>)")
+    group.addoption("--hil-seed", type=int, default=1, metavar="N", help="seed of the boards' random numbers (1)")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers",
+        "hil(kind, image, provisioning, expect_panic): kind is promise, control or observation; "
+        "a control names the panic that must be seen",
+    )
+    config.addinivalue_line("markers", "slow: waits for minutes; outside the default of 'hil run'")
+    board = config.getoption("--hil-board")
+    if board not in BOARDS:
+        raise pytest.UsageError(f"--hil-board: there is no board {board!r}; known: {', '.join(BOARDS)}")
+    keeper = RunKeeper(config, _run_dir(config), artifacts_path(config))
+    config.stash[KEEPER] = keeper
+    config.pluginmanager.register(keeper, "hil-run-keeper")
+    # Fixtures of a plugin registered later win over pytest-embedded's own.
+    config.pluginmanager.register(embedded, "hil-embedded-fixtures")
+
+
+def _run_dir(config: pytest.Config) -> RunDir:
+    worker: dict[str, Any] = getattr(config, "workerinput", {})
+    chosen = worker.get("hil_run_dir") or config.getoption("--hil-run-dir")
+    return RunDir(Path(chosen).absolute()) if chosen else RunDir.new(config.rootpath)
+
+
+def artifacts_path(config: pytest.Config) -> Path:
+    chosen = config.getoption("--hil-artifacts")
+    return Path(chosen).absolute() if chosen else config.rootpath / "build" / "native"
+
+
+# ---- fixtures
+
+
+@pytest.fixture(scope="session")
+def artifacts(request: pytest.FixtureRequest) -> Artifacts:
+    """The images under test and what runs them."""
+    return Artifacts.read(artifacts_path(request.config))
+
+
+@pytest.fixture(scope="session")
+def run_dir(request: pytest.FixtureRequest) -> RunDir:
+    """Where this run's results go."""
+    return request.config.stash[KEEPER].run_dir
+
+
+@pytest.fixture(scope="session")
+def broker(run_dir: RunDir) -> Iterator[Broker]:
+    """mosquitto on a free port, one a worker."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+    with Broker(run_dir.path / "services" / worker) as broker:
+        yield broker
+
+
+@pytest.fixture
+def image_server() -> Iterator[ImageServer]:
+    """An HTTP server for images on a free port; its requests are this test's alone."""
+    with ImageServer() as server:
+        yield server
+
+
+@pytest.fixture
+def rig(
+    request: pytest.FixtureRequest, artifacts: Artifacts, broker: Broker, image_server: ImageServer, run_dir: RunDir
+) -> Iterator[Rig]:
+    """Board, console and services of this test, joined; nothing is started yet."""
+    item = request.node
+    mark = HilMark.of(item) or HilMark()
+    record = item.stash.setdefault(RECORD, TestRecord(item.nodeid, mark.kind))
+    bench = Bench(
+        artifacts,
+        broker,
+        image_server,
+        run_dir.test_folder(item.nodeid),
+        run_dir.path,
+        device_id=f"board-{os.getpid()}-{time.monotonic_ns() % 10**9:09d}",  # retained topics of others are not ours
+        seed=request.config.getoption("--hil-seed"),
+    )
+    rig = Rig(bench, record, mark.expect_panic)
+    item.stash[RIG] = rig
+    try:
+        yield rig
+    finally:
+        rig.settle()
+
+
+@pytest.fixture
+def board(request: pytest.FixtureRequest, rig: Rig) -> NativeBoard:
+    """A board that is ready, with the image and the provisioning that the test's marker names."""
+    mark = HilMark.of(request.node) or HilMark()
+    rig.start(mark.image, mark.provisioning)
+    return rig.board
+
+
+@pytest.fixture
+def console(rig: Rig) -> Console:
+    """The console of this test's board."""
+    return rig.console
+
+
+@pytest.fixture
+def streams(rig: Rig) -> Streams:
+    """Stream clients of this test; all are closed at its end."""
+    return rig.streams
+
+
+# ---- hooks
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    HilMark.of(item)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    mark = HilMark.of(item)
+    if mark is not None:
+        item.stash[RECORD] = TestRecord(item.nodeid, mark.kind)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
+    """The board is powered off and its whole log judged while the call still lasts."""
+    result = yield
+    rig = item.stash.get(RIG, None)
+    if rig is not None:
+        rig.settle()
+        judge(rig.console)
+    return result
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    error = call.excinfo.value if call.excinfo is not None else None
+    if isinstance(error, HilError):
+        report.longrepr = f"{type(error).__name__}: {error}"  # the story is told; our own frames add nothing
+    record = item.stash.get(RECORD, None)
+    if record is None:
+        return report
+    rig = item.stash.get(RIG, None)
+    if report.failed and rig is not None and report.when == "call":
+        last = "\n".join(line.text for line in rig.console.record.lines[-FAILED_LOG_LINES:])
+        report.sections.append(("end of the console", last))
+    outcome_of(record, report, error)
+    if report.when == "teardown":
+        record.write(item.config.stash[KEEPER].run_dir.records)
+    return report

@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One test's bench: a board, its console and the services, joined.
+
+Boards, consoles and services do not know each other. What they need of each other (where the board's bytes go, where
+the broker is as the board sees it, which file is served) is said here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from .boards.artifacts import Artifacts, Image
+from .boards.native import NativeBoard, NativeSettings
+from .boards.protocol import ConsoleSink, Endpoint
+from .boards.provisioning import PARTITION, nvs_image
+from .console.console import Console, ExpectedPanic
+from .console.events import Event
+from .errors import BenchError
+from .figures import figures
+from .results.record import TestRecord
+from .services.broker import Broker
+from .services.image_server import ImageServer
+from .services.mqtt import Message, MqttClient
+from .services.tcp_sink import TcpSink
+from .streams import StreamPlan, Streams
+
+READY_TIMEOUT_S = 10.0  # from power on; 0.2 s on an idle machine
+UPDATE_TIMEOUT_S = 30.0  # from the trigger to `valid`
+LINGER_S = 0.1  # before power off: a panic follows its cause within some ms, and the last wait may have been that cause
+
+Provisioning = Mapping[str, str | int]
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What a rig is made from; the services are running."""
+
+    artifacts: Artifacts
+    broker: Broker
+    image_server: ImageServer
+    folder: Path  # this test's logs
+    run_path: Path  # the run's folder, which log paths are relative to
+    device_id: str
+    seed: int
+
+
+class Rig:
+    """Start a board, open streams, trigger updates; `settle` ends it and leaves the evidence."""
+
+    def __init__(self, bench: Bench, record: TestRecord, expected: ExpectedPanic | None = None) -> None:
+        self.bench = bench
+        self.record = record
+        self.console = Console(bench.folder / "console.log", expected)
+        self.streams = Streams(self._endpoint)
+        self.stream_mode = "workers"
+        self._open = contextlib.ExitStack()
+        self._board: NativeBoard | None = None
+        self._counter = 0
+        self._triggered_at: float | None = None
+        self._settled = False
+
+    # ---- the board
+
+    def _endpoint(self, board_port: int) -> Endpoint:
+        return self.board.endpoint(board_port)
+
+    @property
+    def board(self) -> NativeBoard:
+        if self._board is None:
+            raise BenchError("no board was started: call rig.start() first")
+        return self._board
+
+    def start(self, image: str = "release", provisioning: Provisioning | None = None) -> Event:
+        """Flashes and provisions a board with that image and powers it on; returns its `ready` event.
+
+        Raises BenchError when it cannot be started, WaitFailed when it does not get ready.
+        """
+        board = self.make_board(self.image(image), provisioning or {})
+        self._board = board
+        self.record.board, self.record.board_kind, self.record.chip_mac = board.kind, board.kind, board.mac
+        self._open.callback(board.stop)
+        board.start()
+        return self.console.wait_event("ready", READY_TIMEOUT_S)
+
+    def make_board(self, image: Image, provisioning: Provisioning) -> NativeBoard:
+        """A board that is not started yet, its flash written."""
+        self.stream_mode = str(provisioning.get("stream_mode", self.stream_mode))
+        bench = self.bench
+        values: dict[str, str | int] = {
+            "device_id": bench.device_id,
+            "broker_uri": f"mqtt://{NativeBoard.runner_host}:{bench.broker.port}",
+            **provisioning,
+        }
+        flash = bench.folder / "flash.bin"
+        partition = image.build.partition(PARTITION)
+        flash.write_bytes(image.build.flash_image({PARTITION: nvs_image(values, partition.size)}))
+        settings = NativeSettings(
+            bench.artifacts.native_board, flash, bench.folder / "native-board.log", seed=bench.seed
+        )
+        return NativeBoard(settings, ConsoleSink(self.console.feed, self.console.end))
+
+    def image(self, role: str) -> Image:
+        return self.bench.artifacts.image(role)
+
+    def open_streams(self, plan: StreamPlan) -> None:
+        """Opens these clients; returns when those that can be served are being served."""
+        self.record.streams, self.record.stream_mode = plan.as_json(), self.stream_mode
+        self.streams.open(plan, self.stream_mode)
+
+    @cached_property
+    def tcp_sink(self) -> TcpSink:
+        """A peer that only listens, for connections of the board's own."""
+        return self._open.enter_context(TcpSink())
+
+    # ---- the update
+
+    @cached_property
+    def mqtt(self) -> MqttClient:
+        """The runner's client, subscribed to everything of this device."""
+        client = MqttClient(self.bench.broker.host, self.bench.broker.port, f"hil/{self.bench.device_id}/#")
+        return self._open.enter_context(client)
+
+    def topic(self, rest: str, device_id: str | None = None) -> str:
+        return f"hil/{device_id or self.bench.device_id}/{rest}"
+
+    def trigger_for(self, role: str = "update", **changes: Any) -> dict[str, Any]:
+        """A valid trigger for that image, served from now on; `changes` replace its fields."""
+        image = self.image(role)
+        content = image.app_bin.read_bytes()
+        path = f"/{role}.bin"
+        self.bench.image_server.serve(path, content)
+        self._counter += 1
+        return {
+            "url": f"http://{self.board.runner_host}:{self.bench.image_server.port}{path}",
+            "version": image.version,
+            "sha256": image.file_sha256,
+            "size": len(content),
+            "counter": self._counter,
+        } | changes
+
+    def publish_trigger(self, trigger: Mapping[str, Any] | str | bytes) -> int:
+        """Publishes it; returns the console mark from before, to wait from."""
+        client = self.mqtt
+        mark = self.console.mark()
+        payload = trigger if isinstance(trigger, str | bytes) else json.dumps(trigger)
+        self._triggered_at = time.monotonic()
+        client.publish(self.topic("ota/trigger"), payload)
+        return mark
+
+    def wait_status(self, step: str, timeout_s: float, such: Callable[[dict[str, Any]], bool] | None = None) -> Message:
+        """The first status message of that step; raises AssertionError."""
+
+        def fits(message: Message) -> bool:
+            status = message.json()
+            return status.get("step") == step and (such is None or such(status))
+
+        return self.mqtt.wait_message(self.topic("ota/status"), fits, timeout_s)
+
+    def wait_updated(self, role: str, since: int) -> Event:
+        """Waits until the very image of that role has booted and is marked valid; returns its boot event."""
+        image = self.image(role)
+        boot = self.console.wait_event("boot", UPDATE_TIMEOUT_S, since)
+        if boot.get("image_sha256") != image.image_sha256:
+            raise AssertionError(
+                f"after the update the board runs {boot.get('image_sha256')} (version {boot.get('version')}), "
+                f"served was {image.image_sha256} ({image.version}); log: {self.console.record.log_path}"
+            )
+        self.console.wait_event("valid", UPDATE_TIMEOUT_S, boot.at_line)
+        if self._triggered_at is not None:
+            self.record.update_s = round(time.monotonic() - self._triggered_at, 3)
+        return boot
+
+    # ---- the end
+
+    def settle(self) -> None:
+        """Powers the board off, reads its console to the last byte, closes everything, fills in the record."""
+        if self._settled:
+            return
+        self._settled = True
+        if self._board is not None:
+            self.console.record.linger(LINGER_S)
+        try:
+            # The board first: clients that end because it went say nothing about it, and are asked before this.
+            self._open.close()
+        finally:
+            self.streams.close()
+            self.console.end("no board was started")
+            self._leave_evidence()
+
+    def _leave_evidence(self) -> None:
+        folder = self.bench.folder
+        if self.streams.clients:
+            self.streams.write_log(folder / "clients.json")
+        if "mqtt" in self.__dict__:
+            (folder / "mqtt.log").write_text("".join(f"{m.at_s:9.3f}  {m}\n" for m in self.mqtt.messages))
+        for field, value in figures(self.console).items():
+            setattr(self.record, field, value)
+        for name in ("console.log", "clients.json", "mqtt.log", "native-board.log"):
+            if (folder / name).is_file():
+                self.record.log(folder / name, self.bench.run_path)
+        (folder / "flash.bin").unlink(missing_ok=True)

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One run from its first test to results.json, also when parallel workers share it."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from . import __version__
+from .boards.artifacts import Artifacts
+from .errors import HilError, UsageError
+from .marker import HilMark
+from .report.page import page
+from .results.merge import merge
+from .results.record import TestRecord
+from .results.run_dir import RunDir
+
+RECORD = pytest.StashKey[TestRecord]()
+
+
+def outcome_of(record: TestRecord, report: pytest.TestReport, error: BaseException | None) -> None:
+    """Carries one phase's report into the record."""
+    record.duration_s = round((record.duration_s or 0.0) + report.duration, 3)
+    if report.failed:
+        bench = isinstance(error, HilError)
+        if record.outcome in ("not_run", "passed", "skipped"):
+            record.outcome = "bench_error" if bench else "failed"
+            record.failure = str(error).partition("\n")[0] or type(error).__name__
+    elif report.skipped:
+        record.outcome = "skipped"
+    elif report.when == "call" and record.outcome == "not_run":
+        record.outcome = "passed"
+    if report.when == "teardown":
+        record.attempts = [{"outcome": record.outcome, "duration_s": record.duration_s}]
+
+
+class RunKeeper:
+    """Registered as a plugin of its own. Only the controlling process merges."""
+
+    def __init__(self, config: pytest.Config, run_dir: RunDir, artifacts: Path) -> None:
+        self.run_dir = run_dir
+        self._artifacts = artifacts
+        self._worker: dict[str, Any] | None = getattr(config, "workerinput", None)
+        self._started = time.strftime("%Y-%m-%dT%H:%M:%S%z")
+        self._began = time.monotonic()
+        self._seed: int = config.getoption("--hil-seed")
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        """xdist: every worker writes into the one run's folder."""
+        node.workerinput["hil_run_dir"] = str(self.run_dir.path)
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        if self._worker is not None and self._worker.get("workerid") != "gw0":
+            return
+        ids = [item.nodeid for item in session.items if HilMark.of(item) is not None]
+        if ids and not session.config.option.collectonly:
+            self.run_dir.note_collected(ids)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self) -> None:
+        if self._worker is not None or not (self.run_dir.records.is_dir() or self.run_dir.collected.is_file()):
+            return
+        results = merge(
+            self.run_dir,
+            started=self._started,
+            duration_s=time.monotonic() - self._began,
+            seed=self._seed,
+            rig_version=__version__,
+            images=self._keep_images(),
+        )
+        (self.run_dir.path / "report.html").write_text(page(results))
+        self.run_dir.point_latest()
+
+    def _keep_images(self) -> list[dict[str, Any]]:
+        try:
+            images = Artifacts.read(self._artifacts).images.values()
+        except UsageError:
+            return []
+        for image in images:
+            if image.sdkconfig.is_file():
+                shutil.copyfile(image.sdkconfig, self.run_dir.path / f"sdkconfig-{image.role}")
+        return [image.as_json() for image in images]
+
+    def pytest_report_header(self) -> str:
+        return f"hil: images from {self._artifacts}, results to {self.run_dir.path}"

@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A client of multipart/x-mixed-replace that checks every frame, and how the stream ended.
+
+It can read as fast as frames come, or stop reading after some frames and keep the connection, so that the board's
+writer blocks. A stream ended well when its closing boundary came after a whole part and the body was complete.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from typing import Any
+
+import requests
+from python_multipart.multipart import MultipartParser, parse_options_header
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection
+
+from .client import StreamClient
+
+CONNECT_TIMEOUT_S = 5.0
+STALLED_RECEIVE_BUFFER = 4096  # bytes; small, so that the board's sends block soon after the client stops
+
+
+class _SmallWindow(HTTPAdapter):
+    """Connections whose receive buffer is small."""
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        options = [
+            *HTTPConnection.default_socket_options,
+            (socket.SOL_SOCKET, socket.SO_RCVBUF, STALLED_RECEIVE_BUFFER),
+        ]
+        super().init_poolmanager(*args, socket_options=options, **kwargs)
+
+
+class PartReader:
+    """multipart bytes in, whole frames out. Keeps what must be known about an unfinished part."""
+
+    def __init__(self, boundary: bytes) -> None:
+        self.frames: list[bytes] = []
+        self.closed = False  # the closing boundary was seen
+        self.problems: list[str] = []
+        self._field = b""
+        self._value = b""
+        self._expected: int | None = None
+        self._body = bytearray()
+        self._in_part = False
+        self._parser = MultipartParser(
+            boundary,
+            {
+                "on_part_begin": self._on_part_begin,
+                "on_header_field": self._on_header_field,
+                "on_header_value": self._on_header_value,
+                "on_header_end": self._on_header_end,
+                "on_part_data": self._on_part_data,
+                "on_part_end": self._on_part_end,
+                "on_end": self._on_end,
+            },
+        )
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """The frames that these bytes finished."""
+        self.frames = []
+        self._parser.write(data)
+        return self.frames
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether a part has begun whose body is not whole. A bare boundary after a frame is the server's habit."""
+        return self._in_part and bool(self._body or self._expected is not None)
+
+    def _on_part_begin(self) -> None:
+        self._in_part, self._expected = True, None
+        self._field = self._value = b""
+        self._body.clear()
+
+    def _on_header_field(self, data: bytes, start: int, end: int) -> None:
+        self._field += data[start:end]
+
+    def _on_header_value(self, data: bytes, start: int, end: int) -> None:
+        self._value += data[start:end]
+
+    def _on_header_end(self) -> None:
+        if self._field.lower() == b"content-length":
+            self._expected = int(self._value)
+        self._field = self._value = b""
+
+    def _on_part_data(self, data: bytes, start: int, end: int) -> None:
+        self._body += data[start:end]
+        # A frame is whole with its last byte; the parser would tell only with the next boundary, a frame later.
+        if self._in_part and self._expected is not None and len(self._body) == self._expected:
+            self._finish()
+        elif self._expected is not None and len(self._body) > self._expected:
+            self.problems.append(f"a part is longer than its Content-Length of {self._expected}")
+
+    def _on_part_end(self) -> None:
+        if self._in_part:
+            self.problems.append(f"a part ended after {len(self._body)} bytes, Content-Length {self._expected}")
+            self._finish()
+
+    def _finish(self) -> None:
+        self.frames.append(bytes(self._body))
+        self._in_part = False
+
+    def _on_end(self) -> None:
+        self.closed = True
+
+
+class MjpegClient(StreamClient):
+    """GET `path`; reads all, or stops reading after `stall_after` frames."""
+
+    kind = "mjpeg"
+
+    def __init__(
+        self, host: str, port: int, number: int = 0, path: str = "/stream", stall_after: int | None = None
+    ) -> None:
+        super().__init__(host, port, number)
+        self.path = path
+        self.stall_after = stall_after
+        self._resume = threading.Event()
+        self._response: requests.Response | None = None
+        self._session = requests.Session()
+        if stall_after is not None:
+            self.kind = "stalled"
+            self._session.mount("http://", _SmallWindow())
+
+    def resume(self) -> None:
+        """Goes on reading after a stall."""
+        self._resume.set()
+
+    def _run(self) -> tuple[str, str]:
+        with self._session.get(
+            f"http://{self.host}:{self.port}{self.path}", stream=True, timeout=(CONNECT_TIMEOUT_S, None)
+        ) as response:
+            self._response = response
+            self.status = response.status_code
+            if response.status_code != 200:
+                return "refused", f"status {response.status_code}"
+            kind, options = parse_options_header(response.headers.get("Content-Type", ""))
+            if kind != b"multipart/x-mixed-replace":
+                self.check.problems.append(f"Content-Type is {kind!r}")
+            return self._read(response, PartReader(options.get(b"boundary", b"")))
+
+    def _read(self, response: requests.Response, parts: PartReader) -> tuple[str, str]:
+        try:
+            for piece in response.iter_content(chunk_size=None):
+                for frame in parts.feed(piece):
+                    self._take_frame(frame)
+                if self.stall_after is not None and self.check.frames >= self.stall_after:
+                    self._resume.wait()
+        except (requests.RequestException, AttributeError) as error:
+            # requests hides the socket's error in its own; AttributeError is what a close from outside leaves behind
+            self._note(parts)
+            how = "eof" if "IncompleteRead" in str(error) or "InvalidChunkLength" in str(error) else "reset"
+            return how, str(error)
+        self._note(parts)
+        return ("complete", "") if parts.closed and not parts.unfinished else ("eof", "no closing boundary")
+
+    def _note(self, parts: PartReader) -> None:
+        self.check.problems += parts.problems
+        if parts.unfinished and not self._closing:
+            self.check.problems.append(f"the stream ended inside a frame, after {self.check.frames} whole ones")
+
+    def _hang_up(self) -> None:
+        self._resume.set()
+        connection = getattr(getattr(self._response, "raw", None), "connection", None)
+        if (plug := getattr(connection, "sock", None)) is not None:
+            with contextlib.suppress(OSError):
+                plug.shutdown(socket.SHUT_RDWR)
+        self._session.close()

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Clients that ask for no stream: one that keeps an idle connection, one that never finishes its request."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+
+from .client import StreamClient
+
+CONNECT_TIMEOUT_S = 5.0
+
+
+class _SocketClient(StreamClient):
+    """A plain TCP connection."""
+
+    def __init__(self, host: str, port: int, number: int = 0) -> None:
+        super().__init__(host, port, number)
+        self._socket = socket.create_connection((host, port), CONNECT_TIMEOUT_S)
+        self._socket.settimeout(None)
+
+    def _read_to_end(self) -> tuple[str, str]:
+        received = 0
+        while data := self._socket.recv(65536):
+            received += len(data)
+        return "eof", f"{received} bytes more"
+
+    def _hang_up(self) -> None:
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        super().close()
+        self._socket.close()
+
+
+class IdleClient(_SocketClient):
+    """Gets one page, keeps the connection alive and asks for nothing more."""
+
+    kind = "idle"
+
+    def __init__(self, host: str, port: int, number: int = 0, path: str = "/") -> None:
+        self.path = path
+        super().__init__(host, port, number)
+
+    def start(self) -> None:
+        """Returns when the page has come, so that the connection is surely a session of the server."""
+        self._socket.settimeout(CONNECT_TIMEOUT_S)
+        request = f"GET {self.path} HTTP/1.1\r\nHost: {self.host}\r\nConnection: keep-alive\r\n\r\n"
+        self._socket.sendall(request.encode())
+        head = b""
+        while b"\r\n\r\n" not in head:
+            data = self._socket.recv(4096)
+            if not data:
+                raise AssertionError(f"{self}: the server closed the connection before it answered: {head!r}")
+            head += data
+        self.status = int(head.split(b" ", 2)[1])
+        self._socket.settimeout(None)
+        super().start()
+
+    def _run(self) -> tuple[str, str]:
+        return self._read_to_end()
+
+
+class HalfRequestClient(_SocketClient):
+    """Sends the first half of a request and then nothing, so that the server's task waits in receive."""
+
+    kind = "half"
+
+    def _run(self) -> tuple[str, str]:
+        self._socket.sendall(f"GET /stream HTTP/1.1\r\nHost: {self.host}\r\nX-Half: ".encode())
+        return self._read_to_end()

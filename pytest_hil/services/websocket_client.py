@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A WebSocket client that checks every binary frame, and with which CLOSE code the server took leave."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+
+import websocket
+
+from .client import StreamClient
+
+CONNECT_TIMEOUT_S = 5.0
+
+
+class WebSocketClient(StreamClient):
+    """Connects to `/ws` and reads until the end."""
+
+    kind = "ws"
+
+    def __init__(self, host: str, port: int, number: int = 0, path: str = "/ws") -> None:
+        super().__init__(host, port, number)
+        self.path = path
+        self._socket = websocket.WebSocket()
+
+    def _run(self) -> tuple[str, str]:
+        self._socket.settimeout(CONNECT_TIMEOUT_S)
+        try:
+            self._socket.connect(  # type: ignore[no-untyped-call]
+                f"ws://{self.host}:{self.port}{self.path}"
+            )
+        except websocket.WebSocketBadStatusException as error:
+            self.status = error.status_code
+            return "refused", f"status {error.status_code}"
+        self.status = 101
+        self._socket.settimeout(None)
+        while True:
+            try:
+                opcode, data = self._socket.recv_data(control_frame=True)
+            except websocket.WebSocketConnectionClosedException as error:
+                return "eof", str(error)
+            if opcode == websocket.ABNF.OPCODE_BINARY:
+                self._take_frame(bytes(data))
+            elif opcode == websocket.ABNF.OPCODE_CLOSE:
+                code = int.from_bytes(data[:2], "big") if len(data) >= 2 else 1005
+                # The server closes the TCP connection after our answer, which websocket-client has sent.
+                return f"close {code}", bytes(data[2:]).decode("utf-8", "replace")
+            elif opcode == websocket.ABNF.OPCODE_TEXT:
+                self.check.problems.append(f"a text frame among the binary ones: {data!r}")
+
+    def close(self) -> None:
+        super().close()
+        self._socket.shutdown()  # type: ignore[no-untyped-call]
+
+    def _hang_up(self) -> None:
+        plug = self._socket.sock
+        if plug is not None:
+            with contextlib.suppress(OSError):
+                plug.shutdown(socket.SHUT_RDWR)

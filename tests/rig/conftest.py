@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fakes for the rig's own tests: an artifacts folder, and a board that does what the test writes down."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import struct
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+FAKE_BOARD = Path(__file__).parent / "fake_native_board.py"
+BOOT = 'print @hil {"n":0,"t":1,"ev":"boot","reset_reason":"POWERON","image_sha256":"' + "11" * 32 + '"}'
+READY = 'print @hil {"n":1,"t":2,"ev":"ready","heap_idle":1000,"heap":900}'
+
+
+def partition_table() -> bytes:
+    rows = [
+        ("nvs", 1, 2, 0x9000, 0x5000),
+        ("provisioning", 1, 2, 0x10000, 0x4000),
+        ("ota_0", 0, 0x10, 0x20000, 0x1E0000),
+    ]
+    table = b"".join(
+        struct.pack("<2sBBII16sI", b"\xaaP", kind, sub, offset, size, name.encode(), 0)
+        for name, kind, sub, offset, size in rows
+    )
+    table += b"\xeb\xeb" + b"\xff" * 14 + hashlib.md5(table).digest()
+    return table.ljust(0xC00, b"\xff")
+
+
+def make_artifacts(folder: Path, roles: tuple[str, ...] = ("release", "control", "update")) -> Path:
+    """A folder as `make hil` leaves it, with the fake board in it."""
+    rows = []
+    for role in roles:
+        build = folder / role
+        build.mkdir(parents=True)
+        app = b"app of " + role.encode()
+        (build / "hil_app.bin").write_bytes(app)
+        (build / "partition-table.bin").write_bytes(partition_table())
+        (build / "sdkconfig").write_text('CONFIG_IDF_TARGET="linux"\n')
+        files = {"0x8000": "partition-table.bin", "0x20000": "hil_app.bin"}
+        args = {"flash_files": files, "flash_settings": {"flash_size": "4MB"}}
+        (build / "flasher_args.json").write_text(json.dumps(args))
+        (build / "project_description.json").write_text(json.dumps({"app_bin": "hil_app.bin"}))
+        digest = hashlib.sha256(app).hexdigest()
+        rows.append(
+            {
+                "role": role,
+                "dir": role,
+                "version": "1.0.0",
+                "file_sha256": digest,
+                "image_sha256": digest,
+                "commit": None,
+            }
+        )
+    (folder / "images.json").write_text(json.dumps(rows))
+    program = folder / "native-board"
+    program.write_text(FAKE_BOARD.read_text().replace("#!/usr/bin/env python3", f"#!{sys.executable} -IS", 1))
+    program.chmod(0o755)
+    return folder
+
+
+@pytest.fixture
+def fake_artifacts(tmp_path: Path) -> Path:
+    return make_artifacts(tmp_path / "artifacts")
+
+
+@pytest.fixture
+def board_does(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Call it with the fake board's steps."""
+
+    def write(*steps: str) -> None:
+        monkeypatch.setenv("FAKE_BOARD_SCRIPT", "\n".join(steps))
+
+    return write

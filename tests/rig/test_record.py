@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The console record: bytes kept as they came, waits that look back and do not consume, ends that wake."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pytest_hil.console.console import Console
+from pytest_hil.console.record import ConsoleRecord, WaitFailed
+
+
+@pytest.fixture
+def record(tmp_path: Path) -> ConsoleRecord:
+    return ConsoleRecord(tmp_path / "console.log")
+
+
+def test_the_log_on_disk_is_the_bytes_received(record: ConsoleRecord) -> None:
+    pieces = [b"abc\r\n", b"\xff\xfe\x00garbage", b"\r", b"\nlast", b"\x1b[0;31mE\x1b[0m"]
+    for piece in pieces:
+        record.feed(piece)
+    record.end("done")
+    assert record.log_path.read_bytes() == b"".join(pieces)
+    assert record.bytes_received == len(b"".join(pieces))
+
+
+def test_a_wait_looks_back_and_does_not_consume(record: ConsoleRecord) -> None:
+    record.feed(b"one\ntwo\n")
+    assert record.wait_line("two", 0).string == "two"
+    assert record.wait_line("one", 0).string == "one"
+    assert record.wait_line("two", 0).string == "two"
+
+
+def test_a_wait_from_a_mark_sees_only_what_comes_after(record: ConsoleRecord) -> None:
+    record.feed(b"ready\n")
+    mark = record.mark()
+    with pytest.raises(WaitFailed):
+        record.wait_line("ready", 0.01, since=mark)
+    record.feed(b"ready again\n")
+    assert record.wait_line("ready", 0, since=mark).string == "ready again"
+
+
+def test_a_wait_wakes_when_the_line_comes(record: ConsoleRecord) -> None:
+    timer = threading.Timer(0.1, record.feed, [b"late\n"])
+    timer.start()
+    began = time.monotonic()
+    record.wait_line("late", 10)
+    assert 0.08 < time.monotonic() - began < 2
+    timer.join()
+
+
+def test_half_a_line_is_not_matched(record: ConsoleRecord) -> None:
+    record.feed(b"heap=12")
+    with pytest.raises(WaitFailed, match="unfinished"):
+        record.wait_line("heap=12", 0.01)
+    record.feed(b"34\n")
+    assert record.wait_line(r"heap=(\d+)", 0).group(1) == "1234"
+
+
+def test_the_end_of_the_source_ends_a_wait_at_once(record: ConsoleRecord) -> None:
+    timer = threading.Timer(0.1, record.end, ["native-board was killed by signal 9"])
+    timer.start()
+    began = time.monotonic()
+    with pytest.raises(WaitFailed, match="killed by signal 9"):
+        record.wait_line("never", 30)
+    assert time.monotonic() - began < 2
+    timer.join()
+
+
+def test_a_failed_wait_tells_the_whole_story(record: ConsoleRecord) -> None:
+    record.feed(b"".join(b"line %d\n" % i for i in range(40)))
+    with pytest.raises(WaitFailed) as failure:
+        record.wait_line("the end", 0.02)
+    story = str(failure.value)
+    assert "the end" in story
+    assert "of 0.02 s" in story
+    assert "line 39" in story
+    assert "line 10" not in story  # the last lines, not all
+    assert str(record.log_path) in story
+
+
+def test_an_unfinished_last_line_counts_once_the_source_has_ended(record: ConsoleRecord) -> None:
+    record.feed(b"cut off in the mid")
+    record.end("gone")
+    assert [line.text for line in record.lines] == ["cut off in the mid"]
+
+
+def test_colours_and_carriage_returns_are_not_text(record: ConsoleRecord) -> None:
+    record.feed(b"\x1b[0;32mI (12) app: hello\x1b[0m\r\n")
+    assert record.lines[0].text == "I (12) app: hello"
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.sampled_from([b"a", b"bc", b"\r", b"\n", b"\r\n", b"\xc3\xa9", b"\x1b[0m"]), max_size=30), st.data())
+def test_lines_do_not_depend_on_how_bytes_are_cut(
+    tmp_path_factory: pytest.TempPathFactory, pieces: list[bytes], data: st.DataObject
+) -> None:
+    whole = b"".join(pieces)
+    folder = tmp_path_factory.mktemp("cut")
+    at_once, cut = ConsoleRecord(folder / "a"), ConsoleRecord(folder / "b")
+    at_once.feed(whole)
+    rest = whole
+    while rest:
+        size = data.draw(st.integers(1, len(rest)))
+        cut.feed(rest[:size])
+        rest = rest[size:]
+    at_once.end("")
+    cut.end("")
+    assert [line.raw for line in at_once.lines] == [line.raw for line in cut.lines]
+
+
+# ---- events
+
+
+def events_of(tmp_path: Path, *lines: str) -> Console:
+    console = Console(tmp_path / "console.log")
+    console.feed("".join(line + "\n" for line in lines).encode())
+    return console
+
+
+def test_events_are_read_with_all_their_fields(tmp_path: Path) -> None:
+    console = events_of(tmp_path, '@hil {"n":4,"t":17,"ev":"ready","heap":5,"strange":[1]}')
+    event = console.wait_event("ready", 0)
+    assert (event.n, event.t_ms, event["heap"], event["strange"]) == (4, 17, 5, [1])
+    assert console.event_problems == []
+
+
+def test_a_gap_in_the_numbers_is_a_lost_event(tmp_path: Path) -> None:
+    console = events_of(tmp_path, '@hil {"n":0,"t":1,"ev":"boot"}', '@hil {"n":2,"t":9,"ev":"ready"}')
+    assert len(console.event_problems) == 1
+    assert "n=2, expected 1" in console.event_problems[0]
+
+
+def test_a_repeated_number_is_told_too(tmp_path: Path) -> None:
+    console = events_of(tmp_path, '@hil {"n":5,"t":1,"ev":"beat"}', '@hil {"n":5,"t":9,"ev":"beat"}')
+    assert "n=5, expected 6" in console.event_problems[0]
+
+
+def test_counting_starts_with_the_first_event_received_and_anew_at_each_boot(tmp_path: Path) -> None:
+    console = events_of(
+        tmp_path,
+        '@hil {"n":7,"t":1,"ev":"beat"}',
+        '@hil {"n":8,"t":2,"ev":"beat"}',
+        '@hil {"n":0,"t":0,"ev":"boot"}',
+        '@hil {"n":1,"t":5,"ev":"ready"}',
+    )
+    assert console.event_problems == []
+    assert [event.boot for event in console.events] == [0, 0, 1, 1]
+
+
+@pytest.mark.parametrize("line", ['@hil {"n":1,"t":2,"ev"', "@hil {}", '@hil {"n":"x","ev":"a"}', "@hil []"])
+def test_an_event_that_cannot_be_read_is_a_problem(tmp_path: Path, line: str) -> None:
+    assert len(events_of(tmp_path, line).event_problems) == 1
+
+
+def test_waiting_for_an_event_ends_at_once_when_a_panic_comes(tmp_path: Path) -> None:
+    console = events_of(tmp_path, "assert failed: foo bar.c:12 (x > 0)")
+    began = time.monotonic()
+    with pytest.raises(WaitFailed, match="a panic came: assert in foo"):
+        console.wait_event("ready", 30)
+    assert time.monotonic() - began < 1
+
+
+def test_resets_are_read(tmp_path: Path) -> None:
+    console = events_of(tmp_path, "rst:0xc (SW_CPU),boot:0x13 (SPI_FAST_FLASH_BOOT)")
+    assert [(reset.code, reset.name) for reset in console.resets] == [(0xC, "SW_CPU")]
