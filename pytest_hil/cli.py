@@ -17,6 +17,7 @@ from .results.run_dir import RunDir
 from .results.summary import print_summary
 from .run_tests import exit_code, run_pytest, with_defaults
 
+PLAIN_WIDTH = 130  # columns, where there is no terminal to ask
 PASS, FIRMWARE_FAILED, USAGE, BENCH_FAILED = 0, 1, 2, 3
 
 app = typer.Typer(name="hil", no_args_is_help=True, add_completion=True, rich_markup_mode="rich")
@@ -61,7 +62,7 @@ def run(
     status, complaint = run_pytest(arguments)
     results = run_dir.read_results() if run_dir.results.is_file() else None
     if results is not None:
-        print_summary(results, run_dir.path, Console())
+        print_summary(results, run_dir.path, Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH))
     if complaint:
         _say(complaint)
     raise typer.Exit(exit_code(status, results))

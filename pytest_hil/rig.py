@@ -32,6 +32,8 @@ from .services.tcp_sink import TcpSink
 from .streams import StreamPlan, Streams
 
 READY_TIMEOUT_S = 10.0  # from power on; 0.2 s on an idle machine
+BEAT_TIMEOUT_S = 5.0  # heartbeats come each second
+BLOCKING_STREAM: dict[str, str | int] = {"frame_bytes": 32768, "frame_ms": 10}
 UPDATE_TIMEOUT_S = 30.0  # from the trigger to `valid`
 LINGER_S = 0.1  # before power off: a panic follows its cause within some ms, and the last wait may have been that cause
 
@@ -113,6 +115,11 @@ class Rig:
         """Opens these clients; returns when those that can be served are being served."""
         self.record.streams, self.record.stream_mode = plan.as_json(), self.stream_mode
         self.streams.open(plan, self.stream_mode)
+        if plan.stalled:
+            # No client can see that the board's send blocks. Some hundred kilobytes fit between the two; a stream that
+            # is provisioned fast (BLOCKING_STREAM) sends them many times over from one heartbeat to the next.
+            first = self.console.wait_event("beat", BEAT_TIMEOUT_S, self.console.mark())
+            self.console.wait_event("beat", BEAT_TIMEOUT_S, first.at_line + 1)
 
     @cached_property
     def tcp_sink(self) -> TcpSink:

@@ -10,6 +10,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TypeVar
 
+import requests
+
 from .boards.protocol import Endpoint
 from .services.client import StreamClient
 from .services.mjpeg_client import MjpegClient
@@ -70,11 +72,20 @@ class Streams:
                 path=f"/stream?interval_ms={SLOW_INTERVAL_MS}" if way == "slow" else "/stream",
                 stall_after=FIRST_FRAMES if way == "stalled" else None,
             )
-            if not held:
+            if held:
+                client.wait_asked(FIRST_FRAMES_TIMEOUT_S)
+            else:
                 self._await_frames(client)
             held = inline
         for _ in range(plan.half):
             self.half()
+        if plan.half or self.waiting:
+            self._round_trip()
+
+    def _round_trip(self) -> None:
+        """Packets reach the board in order: once this is answered, it has what was sent before."""
+        where = self._endpoint(CONTROL_PORT)
+        requests.get(f"http://{where}/status", timeout=FIRST_FRAMES_TIMEOUT_S).raise_for_status()
 
     def _await_frames(self, client: StreamClient) -> None:
         client.wait_frames(FIRST_FRAMES, FIRST_FRAMES_TIMEOUT_S)

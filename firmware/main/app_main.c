@@ -1,8 +1,7 @@
 /*
  * SPDX-License-Identifier: Apache-2.0
  *
- * The order of a board's life: say who it is, reach the network and the broker, serve. What happens then is started by
- * a client or by a trigger.
+ * The order of a board's life: say who it is, reach the network and the broker, serve, and then wait for an update.
  */
 #include "esp_event.h"
 #include "esp_log.h"
@@ -60,4 +59,5 @@ void app_main(void)
     ESP_ERROR_CHECK(servers_start());
     mqtt_link_wait_up(UINT32_MAX);
     servers_announce_ready(false);
+    update_run();
 }

@@ -15,6 +15,8 @@
 #include "esp_log.h"
 #include "esp_ota_ops.h"
 #include "esp_timer.h"
+#include "freertos/FreeRTOS.h"
+#include "freertos/task.h"
 #include "mbedtls/md.h"
 
 #include "events.h"
@@ -155,7 +157,9 @@ static esp_err_t receive(struct download *d)
             }
         } else if (esp_http_client_is_complete_data_received(d->http)) {
             return ESP_OK;
-        } else if (!HTTP_READ_TIMED_OUT(len)) {
+        } else if (HTTP_READ_TIMED_OUT(len)) {
+            vTaskDelay(1); /* before 5.1 it may be an end that returns at once, again and again */
+        } else {
             return fail(d, "truncated", ESP_FAIL);
         }
         if (is_late(d)) {

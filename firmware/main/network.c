@@ -27,6 +27,9 @@
 #include "esp_wifi.h"
 #else
 #include "esp_eth.h"
+#if __has_include("esp_eth_mac_openeth.h") /* a header of its own since 5.3 */
+#include "esp_eth_mac_openeth.h"
+#endif
 #endif
 
 #define UP_BIT BIT0

@@ -31,6 +31,7 @@
 #include "servers.h"
 #include "stop_report.h"
 #include "stream_server.h"
+#include "websocket.h"
 
 #define WAIT_FOR_STREAM_MS 60000
 #define POLL_MS            10
@@ -208,6 +209,7 @@ esp_err_t stop_strategies_stop(const trigger_t *trigger)
         .heap_before = heap_caps_get_free_size(MALLOC_CAP_DEFAULT),
     };
     stop_report_begin(&report, stop_strategy_name(trigger->stop));
+    websocket_cease(); /* what is to be seen is what these stops do to the streams */
     report.err = stop_streams(server, trigger);
     vTaskDelay(2); /* the idle task frees the server's stack */
     report.total_ms = (uint32_t)((esp_timer_get_time() - began_us) / 1000);

@@ -1,21 +1,19 @@
 /*
  * SPDX-License-Identifier: Apache-2.0
  *
- * The update task: stop both servers, download, verify, set the slot to boot, restart. It is made at boot with its
- * stack, so that an update needs no memory before the servers have given theirs back. One update at a time.
+ * The update: stop both servers, download, verify, set the slot to boot, restart. It runs in the main task, whose stack
+ * is there from the start, so that it needs no memory before the servers have given theirs back. One update at a time.
  */
 #include "update.h"
 
 #include <inttypes.h>
 #include <stdatomic.h>
 
-#include "esp_check.h"
 #include "esp_log.h"
 #include "esp_ota_ops.h"
 #include "esp_system.h"
 #include "freertos/FreeRTOS.h"
 #include "freertos/queue.h"
-#include "freertos/task.h"
 
 #include "download.h"
 #include "events.h"
@@ -28,9 +26,7 @@
 #include "trigger.h"
 #include "trigger_counter.h"
 
-#define STACK_BYTES 6144
-#define PRIORITY    (tskIDLE_PRIORITY + 3)
-#define GOODBYE_MS  1000
+#define GOODBYE_MS 1000
 
 static const char TAG[] = "update";
 static QueueHandle_t s_accepted;
@@ -109,17 +105,6 @@ static void update(const trigger_t *trigger)
     serve_again();
 }
 
-static void update_task(void *arg)
-{
-    static trigger_t trigger; /* too large for the stack, and this task's alone */
-    (void)arg;
-    for (;;) {
-        xQueueReceive(s_accepted, &trigger, portMAX_DELAY);
-        update(&trigger);
-        atomic_store(&s_busy, false);
-    }
-}
-
 static void refuse(const char *reason)
 {
     event("trigger", "\"accepted\":false,\"reason\":\"%s\"", reason);
@@ -174,8 +159,15 @@ void update_on_trigger(const char *message, size_t len)
 esp_err_t update_init(void)
 {
     s_accepted = xQueueCreate(1, sizeof(trigger_t));
-    ESP_RETURN_ON_FALSE(s_accepted != NULL &&
-                            xTaskCreate(update_task, "update", STACK_BYTES, NULL, PRIORITY, NULL) == pdPASS,
-                        ESP_ERR_NO_MEM, TAG, "no memory");
-    return ESP_OK;
+    return s_accepted != NULL ? ESP_OK : ESP_ERR_NO_MEM;
+}
+
+void update_run(void)
+{
+    static trigger_t trigger; /* too large for the stack, and used in one task alone */
+    for (;;) {
+        xQueueReceive(s_accepted, &trigger, portMAX_DELAY);
+        update(&trigger);
+        atomic_store(&s_busy, false);
+    }
 }

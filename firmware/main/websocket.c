@@ -14,6 +14,7 @@
 #include "esp_check.h"
 #include "esp_log.h"
 #include "freertos/FreeRTOS.h"
+#include "freertos/semphr.h"
 #include "freertos/task.h"
 #include "sys/select.h"
 #include "sys/socket.h"
@@ -35,7 +36,8 @@ struct client {
 
 static const char TAG[] = "ws";
 static httpd_graceful_stop_handle_t s_server;
-static frame_source_t *s_source; /* used by pushes alone, and those run one after the other */
+static frame_source_t *s_source;      /* used by pushes alone, and those run one after the other */
+static SemaphoreHandle_t s_producing; /* held while the producer uses the server */
 static atomic_bool s_queued;
 static atomic_uint s_count;
 
@@ -117,6 +119,18 @@ static void cancel(void *arg)
     atomic_store(&s_queued, false);
 }
 
+static void queue_push(void)
+{
+    if (atomic_load(&s_queued) || httpd_graceful_stop_lease(s_server) != ESP_OK) {
+        return;
+    }
+    atomic_store(&s_queued, true);
+    if (httpd_graceful_stop_queue_work(s_server, push, cancel, NULL) != ESP_OK) {
+        atomic_store(&s_queued, false);
+    }
+    httpd_graceful_stop_release(s_server);
+}
+
 static void producer_task(void *arg)
 {
     (void)arg;
@@ -124,14 +138,9 @@ static void producer_task(void *arg)
     for (;;) {
         const uint32_t frame_ms = settings()->frame_ms;
         vTaskDelayUntil(&woken, pdMS_TO_TICKS(websocket_count() > 0 || frame_ms > IDLE_MS ? frame_ms : IDLE_MS));
-        if (atomic_load(&s_queued) || httpd_graceful_stop_lease(s_server) != ESP_OK) {
-            continue;
-        }
-        atomic_store(&s_queued, true);
-        if (httpd_graceful_stop_queue_work(s_server, push, cancel, NULL) != ESP_OK) {
-            atomic_store(&s_queued, false);
-        }
-        httpd_graceful_stop_release(s_server);
+        xSemaphoreTake(s_producing, portMAX_DELAY);
+        queue_push();
+        xSemaphoreGive(s_producing);
     }
 }
 
@@ -153,6 +162,8 @@ static esp_err_t ws_handler(httpd_req_t *req)
 esp_err_t websocket_init(httpd_graceful_stop_handle_t server)
 {
     s_server = server;
+    s_producing = xSemaphoreCreateMutex();
+    ESP_RETURN_ON_FALSE(s_producing != NULL, ESP_ERR_NO_MEM, TAG, "no memory");
     ESP_RETURN_ON_ERROR(frame_source_open(settings()->frame_bytes, &s_source), TAG, "frames");
     ESP_RETURN_ON_FALSE(xTaskCreate(producer_task, "ws_producer", STACK_BYTES, NULL, PRIORITY, NULL) == pdPASS,
                         ESP_ERR_NO_MEM, TAG, "no memory");
@@ -168,4 +179,9 @@ esp_err_t websocket_register(void)
 unsigned websocket_count(void)
 {
     return atomic_load(&s_count);
+}
+
+void websocket_cease(void)
+{
+    xSemaphoreTake(s_producing, portMAX_DELAY);
 }

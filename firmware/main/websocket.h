@@ -15,5 +15,11 @@ esp_err_t websocket_init(httpd_graceful_stop_handle_t server);
 /** Registers the URI. After each start of the server. */
 esp_err_t websocket_register(void);
 
+/**
+ * Ends the producer's use of the server for good: for who stops the server without the stop object, which then gives
+ * out leases on a server that is gone. The calling task keeps it so.
+ */
+void websocket_cease(void);
+
 /** Clients being served now. Any task. */
 unsigned websocket_count(void);

@@ -23,9 +23,10 @@ def merge(
     run_dir: RunDir, *, started: str, duration_s: float, seed: int, rig_version: str, images: list[dict[str, Any]]
 ) -> dict[str, Any]:
     """Writes results.json and returns it. Tests that were collected but left no record appear as not_run."""
-    tests = read_records(run_dir.records)
-    recorded = {test["id"] for test in tests}
-    tests += [asdict(TestRecord(test_id)) for test_id in run_dir.read_collected() if test_id not in recorded]
+    records = {record["id"]: record for record in read_records(run_dir.records)}
+    collected = run_dir.read_collected()
+    tests = [records.pop(test_id) if test_id in records else asdict(TestRecord(test_id)) for test_id in collected]
+    tests += records.values()
     results = {
         "schema": SCHEMA,
         "run": {

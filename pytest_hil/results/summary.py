@@ -6,6 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -23,8 +24,9 @@ def short_id(test_id: str) -> str:
 
 
 def print_summary(results: dict[str, Any], run_path: Path, out: Console) -> None:
-    table = Table(title=f"Run {results['run']['id']}", title_justify="left", header_style="bold", pad_edge=False)
-    for name in ("test", "kind", "outcome"):
+    table = Table(title=f"Run {results['run']['id']}", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("test", no_wrap=True)
+    for name in ("kind", "outcome"):
         table.add_column(name)
     for name in ("stop", "forced", "heap gained", "OTA", "test took"):
         table.add_column(name, justify="right")

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import subprocess
 import threading
 from collections.abc import Sequence
@@ -15,6 +17,9 @@ from .process import end, free_port, spawn_tied
 ATTEMPTS = 5  # another process may take the free port first
 START_TIMEOUT_S = 10.0  # from exec to its listener; some 10 ms on an idle machine
 PROGRAM = "mosquitto"
+# MQTT 3.1.1, clean session, client id "hil"; and the answer: accepted
+_CONNECT = b"\x10\x0f\x00\x04MQTT\x04\x02\x00\x3c\x00\x03hil"
+_CONNACK = b"\x20\x02\x00\x00"
 _CONFIG = """\
 listener {port} 127.0.0.1
 allow_anonymous true
@@ -25,6 +30,8 @@ log_type warning
 log_type notice
 log_type information
 """
+# As root mosquitto would change to a user of its own, and so lose its bond with the runner (see process.py).
+_STAY_ROOT = "user root\n"
 
 
 class Broker:
@@ -56,14 +63,14 @@ class Broker:
 
     def _try(self) -> bool:
         config = self._folder / "mosquitto.conf"
-        config.write_text(_CONFIG.format(port=self.port))
+        config.write_text(_CONFIG.format(port=self.port) + (_STAY_ROOT if os.geteuid() == 0 else ""))
         process = spawn_tied([PROGRAM, "-c", str(config)])
         ready = threading.Event()
         running: list[bool] = []
 
         def copy_log() -> None:
             assert process.stdout is not None
-            with self.log_path.open("wb") as log:
+            with process.stdout, self.log_path.open("wb") as log:
                 for line in process.stdout:
                     log.write(line)
                     log.flush()
@@ -81,14 +88,26 @@ class Broker:
             thread.join()
             return False
         self._process, self._log_thread = process, thread
+        self._greet()
         return True
+
+    def _greet(self) -> None:
+        """Waits for an answer: mosquitto says that it runs a moment too early, and forgets a SIGTERM until then."""
+        try:
+            with socket.create_connection((self.host, self.port), START_TIMEOUT_S) as greeting:
+                greeting.sendall(_CONNECT)
+                answer = greeting.recv(4)
+        except OSError as error:
+            answer = str(error).encode()
+        if answer != _CONNACK:
+            self.stop()
+            raise BenchError(f"{PROGRAM} listens on port {self.port} but does not answer: {answer!r}")
 
     def stop(self) -> None:
         if self._process is not None:
-            self._process.terminate()
+            end(self._process)
             if self._log_thread is not None:
                 self._log_thread.join()
-            end(self._process)
             self._process = None
 
     def __enter__(self) -> Broker:

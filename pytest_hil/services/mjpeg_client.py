@@ -16,22 +16,41 @@ import requests
 from python_multipart.multipart import MultipartParser, parse_options_header
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection
+from urllib3.connectionpool import HTTPConnectionPool
+from urllib3.response import HTTPResponse
 
 from .client import StreamClient
 
 CONNECT_TIMEOUT_S = 5.0
-STALLED_RECEIVE_BUFFER = 4096  # bytes; small, so that the board's sends block soon after the client stops
+# 4 KB of receive buffer, so that the board's sends block soon after the client stops.
+SMALL_WINDOW = (socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+# How requests and urllib3 tell of a connection that was closed in order, but before the body's end.
+_CUT_SHORT = ("IncompleteRead", "InvalidChunkLength", "ended prematurely")
 
 
-class _SmallWindow(HTTPAdapter):
-    """Connections whose receive buffer is small."""
+class _Adapter(HTTPAdapter):
+    """Tells when a request is out: the answer may never come while another client's stream holds the server."""
+
+    def __init__(self, asked: threading.Event, small_window: bool) -> None:
+        self._asked = asked
+        self._small_window = small_window
+        super().__init__()
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        options = [
-            *HTTPConnection.default_socket_options,
-            (socket.SOL_SOCKET, socket.SO_RCVBUF, STALLED_RECEIVE_BUFFER),
-        ]
-        super().init_poolmanager(*args, socket_options=options, **kwargs)
+        asked = self._asked
+
+        class Connection(HTTPConnection):
+            def getresponse(self) -> HTTPResponse:  # type: ignore[override]  # as urllib3's own
+                asked.set()
+                return super().getresponse()
+
+        class Pool(HTTPConnectionPool):
+            ConnectionCls = Connection
+
+        if self._small_window:
+            kwargs["socket_options"] = [*HTTPConnection.default_socket_options, SMALL_WINDOW]
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = {"http": Pool}
 
 
 class PartReader:
@@ -121,9 +140,14 @@ class MjpegClient(StreamClient):
         self._resume = threading.Event()
         self._response: requests.Response | None = None
         self._session = requests.Session()
+        self._asked = threading.Event()  # the request is out
+        self._session.mount("http://", _Adapter(self._asked, small_window=stall_after is not None))
         if stall_after is not None:
             self.kind = "stalled"
-            self._session.mount("http://", _SmallWindow())
+
+    def wait_asked(self, timeout_s: float) -> None:
+        """Waits until the request is sent. Raises AssertionError."""
+        assert self._asked.wait(timeout_s), f"{self} could not send its request within {timeout_s:g} s"
 
     def resume(self) -> None:
         """Goes on reading after a stall."""
@@ -152,8 +176,7 @@ class MjpegClient(StreamClient):
         except (requests.RequestException, AttributeError) as error:
             # requests hides the socket's error in its own; AttributeError is what a close from outside leaves behind
             self._note(parts)
-            how = "eof" if "IncompleteRead" in str(error) or "InvalidChunkLength" in str(error) else "reset"
-            return how, str(error)
+            return "eof" if any(text in str(error) for text in _CUT_SHORT) else "reset", str(error)
         self._note(parts)
         return ("complete", "") if parts.closed and not parts.unfinished else ("eof", "no closing boundary")
 

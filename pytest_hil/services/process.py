@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import os
 import shutil
 import socket
 import subprocess
@@ -12,16 +12,20 @@ from collections.abc import Sequence
 from ..errors import BenchError
 
 END_TIMEOUT_S = 5.0
+# The runner may have died before the kernel was told to watch it; then nobody would ever end the child.
+_UNLESS_ORPHAN = 'test "$PPID" = "$0" && exec "$@"'
 
 
 def spawn_tied(command: Sequence[str]) -> subprocess.Popen[bytes]:
     """Starts `command` so that the kernel ends it when the runner dies. Its stdout and stderr come as one pipe.
 
+    A program that changes its user loses that bond: the kernel forgets the signal then.
+
     Raises BenchError when the program is not there.
     """
     if shutil.which(command[0]) is None:
         raise BenchError(f"{command[0]} is not installed, or not in PATH: run 'make setup', or install it by hand")
-    tied = ["setpriv", "--pdeathsig", "TERM", "--", *command]
+    tied = ["setpriv", "--pdeathsig", "TERM", "--", "sh", "-c", _UNLESS_ORPHAN, str(os.getpid()), *command]
     try:
         return subprocess.Popen(tied, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     except FileNotFoundError:
@@ -36,9 +40,6 @@ def end(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-    with contextlib.suppress(OSError):
-        if process.stdout is not None:
-            process.stdout.close()
 
 
 def free_port() -> int:

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from pytest_hil.console.console import ExpectedPanic
-from pytest_hil.rig import Rig
+from pytest_hil.rig import BLOCKING_STREAM, Rig
 from pytest_hil.streams import StreamPlan
 
 from . import expectations as seen
@@ -33,6 +33,7 @@ class Scenario:
     image: str = "control"
     note: str = ""
     trigger: Mapping[str, Any] = field(default_factory=dict)
+    provisioning: Mapping[str, str | int] = field(default_factory=dict)
     expect_panic: ExpectedPanic | None = None
 
     @property
@@ -45,7 +46,14 @@ class Scenario:
 
 
 def graceful(stream_mode: str, **clients: int) -> Scenario:
-    return Scenario("graceful", StreamPlan(**clients), seen.stops_and_updates, stream_mode, image="release")
+    return Scenario(
+        "graceful",
+        StreamPlan(**clients),
+        seen.stops_and_updates,
+        stream_mode,
+        image="release",
+        provisioning=BLOCKING_STREAM if clients.get("stalled") else {},
+    )
 
 
 SCENARIOS = (
@@ -56,6 +64,7 @@ SCENARIOS = (
         StreamPlan(stalled=1),
         seen.panics_in_lwip,
         kind="control",
+        provisioning=BLOCKING_STREAM,
         expect_panic=ExpectedPanic(function="lwip_netconn_do_writemore"),
     ),
     graceful("inline"),

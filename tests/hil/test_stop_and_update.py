@@ -12,7 +12,7 @@ from .scenarios import SCENARIOS, Scenario
 
 @pytest.mark.parametrize("scenario", [scenario.as_param() for scenario in SCENARIOS])
 def test_stop(rig: Rig, scenario: Scenario) -> None:
-    rig.start(scenario.image, {"stream_mode": scenario.stream_mode})
+    rig.start(scenario.image, {"stream_mode": scenario.stream_mode, **scenario.provisioning})
     rig.record.strategy = scenario.strategy
     rig.open_streams(scenario.clients)
     trigger = rig.trigger_for("update", **scenario.trigger)

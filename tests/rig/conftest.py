@@ -3,13 +3,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import struct
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 
 FAKE_BOARD = Path(__file__).parent / "fake_native_board.py"
@@ -61,6 +64,22 @@ def make_artifacts(folder: Path, roles: tuple[str, ...] = ("release", "control",
     program.write_text(FAKE_BOARD.read_text().replace("#!/usr/bin/env python3", f"#!{sys.executable} -IS", 1))
     program.chmod(0o755)
     return folder
+
+
+def gone(processes: list[psutil.Process], within_s: float) -> bool:
+    """Whether all have ended. A zombie has: where nobody reaps orphans it stays listed."""
+
+    def runs(process: psutil.Process) -> bool:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+        return False
+
+    deadline = time.monotonic() + within_s
+    while any(runs(process) for process in processes):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)  # nothing tells of the end of a process that is not our child
+    return True
 
 
 @pytest.fixture

@@ -17,9 +17,9 @@
 #include "rom_log.h"
 #include "supervisor.h"
 
-#define MAX_WORDS 5
+#define MAX_WORDS    5
 #define MAX_DELAY_MS 60000
-#define HEAP_SCALE 4 /* see DEFAULT_HEAP_KB */
+#define HEAP_SCALE   4 /* see DEFAULT_HEAP_KB */
 
 struct words {
     char *at[MAX_WORDS];
@@ -202,8 +202,8 @@ char *command_run(struct supervisor *board, char *line)
         int min_words, max_words;
         char *(*run)(struct supervisor *board, const struct words *words);
     } COMMANDS[] = {
-        {"status", 1, 1, tell_status}, {"reset", 1, 1, reset},    {"power", 2, 2, switch_power},
-        {"link", 2, 2, switch_link},   {"loss", 2, 2, set_loss},  {"delay", 2, 2, set_delay},
+        {"status", 1, 1, tell_status}, {"reset", 1, 1, reset},   {"power", 2, 2, switch_power},
+        {"link", 2, 2, switch_link},   {"loss", 2, 2, set_loss}, {"delay", 2, 2, set_delay},
         {"cut", 2, 4, arm_cut},        {"quit", 1, 1, quit},
     };
     struct words words = split(line);

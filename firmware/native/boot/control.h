@@ -12,7 +12,7 @@
 #include "poll_set.h"
 
 #define CONTROL_CLIENTS 8
-#define CONTROL_LINE 256
+#define CONTROL_LINE    256
 
 struct supervisor;
 

@@ -1,8 +1,8 @@
 /*
  * SPDX-License-Identifier: Apache-2.0
  *
- * What the supervisor has to say to the person who started it: one line on stderr, `native-board: <what>: <what to do>`.
- * Never on stdout, which carries the serial line and nothing else.
+ * What the supervisor has to say to the person who started it: one line on stderr, `native-board: <what>: <what to
+ * do>`. Never on stdout, which carries the serial line and nothing else.
  */
 #pragma once
 

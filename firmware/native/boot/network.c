@@ -163,8 +163,8 @@ static bool add_forward(struct network *network, const struct forward *asked, ch
 
     inet_ntop(AF_INET, &asked->host_addr, host, sizeof(host));
     if (slirp_add_hostfwd(network->slirp, 0, asked->host_addr, asked->host_port, board, asked->board_port) != 0) {
-        snprintf(why, why_size, "--forward: cannot listen on %s:%u (%s): choose another port, or 0 for a free one", host,
-                 asked->host_port, strerror(errno));
+        snprintf(why, why_size, "--forward: cannot listen on %s:%u (%s): choose another port, or 0 for a free one",
+                 host, asked->host_port, strerror(errno));
         return false;
     }
     int fd = find_new_listener(network);

@@ -17,7 +17,7 @@
 
 /* About what an ESP32 has free with Wi-Fi up (160 KB), times four for pointers of 64 bits. */
 #define DEFAULT_HEAP_KB 640
-#define MAX_HEAP_KB (1024 * 1024)
+#define MAX_HEAP_KB     (1024 * 1024)
 
 static const char USAGE[] =
     "usage: native-board --flash FILE [--forward HOSTADDR:HOSTPORT:BOARDPORT]... [--heap-kb N]\n"
@@ -25,7 +25,8 @@ static const char USAGE[] =
     "                    [--seed N] [--program ELF [ARGS...]]\n"
     "\n"
     "  --flash FILE      the flash, 4 MB with a partition table at 0x8000; may be left out with --program\n"
-    "  --forward         a TCP port of the runner that leads to one of the board; HOSTPORT 0: a free one (see `status`)\n"
+    "  --forward         a TCP port of the runner that leads to one of the board; HOSTPORT 0: a free one (see "
+    "`status`)\n"
     "  --heap-kb N       size of the heap arena (default 640: an ESP32's 160 KB times 4 for 64-bit pointers)\n"
     "  --serial          stdio: stdin and stdout are the serial line; pty: its path is in `status`\n"
     "  --lifeline        with --serial pty: end when stdin ends (stdio always does)\n"
@@ -76,8 +77,8 @@ static bool parse_forward(struct options *options, const char *text)
         diagnose("--forward %s: the host address must be a loopback address, such as 127.0.0.1", text);
         return false;
     }
-    options->forwards[options->forward_count++] = (struct forward){
-        .host_addr = host_addr, .host_port = (uint16_t)host_port, .board_port = (uint16_t)board_port};
+    options->forwards[options->forward_count++] =
+        (struct forward){.host_addr = host_addr, .host_port = (uint16_t)host_port, .board_port = (uint16_t)board_port};
     return true;
 malformed:
     diagnose("--forward %s: write HOSTADDR:HOSTPORT:BOARDPORT, such as 127.0.0.1:0:80", text);
@@ -145,11 +146,16 @@ static bool parse_one(struct options *options, int option, const char *text)
 bool options_parse(struct options *options, int argc, char **argv, int *exit_code)
 {
     static const struct option LONG[] = {
-        {"flash", required_argument, NULL, 'f'},  {"forward", required_argument, NULL, 'w'},
-        {"heap-kb", required_argument, NULL, 'h'}, {"serial", required_argument, NULL, 's'},
-        {"lifeline", no_argument, NULL, 'l'},      {"control", required_argument, NULL, 'c'},
-        {"mac", required_argument, NULL, 'm'},     {"seed", required_argument, NULL, 'r'},
-        {"program", required_argument, NULL, 'p'}, {"help", no_argument, NULL, '?' + 256},
+        {"flash", required_argument, NULL, 'f'},
+        {"forward", required_argument, NULL, 'w'},
+        {"heap-kb", required_argument, NULL, 'h'},
+        {"serial", required_argument, NULL, 's'},
+        {"lifeline", no_argument, NULL, 'l'},
+        {"control", required_argument, NULL, 'c'},
+        {"mac", required_argument, NULL, 'm'},
+        {"seed", required_argument, NULL, 'r'},
+        {"program", required_argument, NULL, 'p'},
+        {"help", no_argument, NULL, '?' + 256},
         {NULL, 0, NULL, 0},
     };
     int option;

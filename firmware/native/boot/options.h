@@ -11,9 +11,16 @@
 
 #define MAX_FORWARDS 16
 
-enum exit_code { EXIT_ENDED = 0, EXIT_USAGE = 2, EXIT_NO_START = 3 };
+enum exit_code {
+    EXIT_ENDED = 0,
+    EXIT_USAGE = 2,
+    EXIT_NO_START = 3
+};
 
-enum serial_kind { SERIAL_STDIO, SERIAL_PTY };
+enum serial_kind {
+    SERIAL_STDIO,
+    SERIAL_PTY
+};
 
 struct forward {
     struct in_addr host_addr;

@@ -99,9 +99,13 @@ static bool place_descriptors(int *fds, int count)
 
 static void become_program(const struct program_image *image, const struct ends *ends, int flash_fd, pid_t parent)
 {
-    enum { ELF = FIRST_FREE_FD, FAILURE, COUNT };
-    int fds[COUNT] = {ends->serial_in[0], ends->serial_out[1], ends->serial_out[1], ends->net[1],
-                      ends->link[1],      flash_fd,            image->elf_fd,       ends->failure[1]};
+    enum {
+        ELF = FIRST_FREE_FD,
+        FAILURE,
+        COUNT
+    };
+    int fds[COUNT] = {ends->serial_in[0], ends->serial_out[1], ends->serial_out[1], ends->net[1], ends->link[1],
+                      flash_fd,           image->elf_fd,       ends->failure[1]};
     sigset_t none;
 
     /* A group of its own: Ctrl-C is for the supervisor, and what the program forks can be killed with it. */

@@ -15,11 +15,16 @@ static const struct {
     unsigned rom_code; /* ESP32's; a panic and esp_restart() both give SW_CPU: the ROM cannot tell them apart */
     const char *rom_name;
 } RESETS[] = {
-    [BOARD_RESET_UNKNOWN] = {"UNKNOWN", 0x10, "RTCWDT_RTC"}, [BOARD_RESET_POWERON] = {"POWERON", 0x1, "POWERON"},
-    [BOARD_RESET_EXT] = {"EXT", 0x1, "POWERON"},             [BOARD_RESET_SW] = {"SW", 0xc, "SW_CPU"},
-    [BOARD_RESET_PANIC] = {"PANIC", 0xc, "SW_CPU"},          [BOARD_RESET_INT_WDT] = {"INT_WDT", 0xc, "SW_CPU"},
-    [BOARD_RESET_TASK_WDT] = {"TASK_WDT", 0xc, "SW_CPU"},    [BOARD_RESET_WDT] = {"WDT", 0x10, "RTCWDT_RTC"},
-    [BOARD_RESET_DEEPSLEEP] = {"DEEPSLEEP", 0x5, "DEEPSLEEP"}, [BOARD_RESET_BROWNOUT] = {"BROWNOUT", 0xf, "BROWN_OUT"},
+    [BOARD_RESET_UNKNOWN] = {"UNKNOWN", 0x10, "RTCWDT_RTC"},
+    [BOARD_RESET_POWERON] = {"POWERON", 0x1, "POWERON"},
+    [BOARD_RESET_EXT] = {"EXT", 0x1, "POWERON"},
+    [BOARD_RESET_SW] = {"SW", 0xc, "SW_CPU"},
+    [BOARD_RESET_PANIC] = {"PANIC", 0xc, "SW_CPU"},
+    [BOARD_RESET_INT_WDT] = {"INT_WDT", 0xc, "SW_CPU"},
+    [BOARD_RESET_TASK_WDT] = {"TASK_WDT", 0xc, "SW_CPU"},
+    [BOARD_RESET_WDT] = {"WDT", 0x10, "RTCWDT_RTC"},
+    [BOARD_RESET_DEEPSLEEP] = {"DEEPSLEEP", 0x5, "DEEPSLEEP"},
+    [BOARD_RESET_BROWNOUT] = {"BROWNOUT", 0xf, "BROWN_OUT"},
 };
 
 static unsigned known(enum board_reset reason)

@@ -13,7 +13,7 @@
 #include "esp_flash_partitions.h"
 #include "esp_partition.h"
 
-#define SIZE (4u * 1024 * 1024)
+#define SIZE   (4u * 1024 * 1024)
 #define SECTOR 4096u
 
 int scratch_flash_create(void)

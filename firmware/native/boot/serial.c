@@ -10,17 +10,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
-#include <termios.h>
 #include <unistd.h>
 
 #include "board_clock.h"
+#include "pty.h"
 
 /* Room that a boot needs: the boot ROM's and the boot loader's lines, and the partition table. */
 #define BOOT_TEXT_ROOM 8192u
@@ -43,37 +42,8 @@ static int private_stdout(void)
 }
 
 /*
- * The pty's master. While nobody has its other side open, poll() reports POLLHUP again and again and no mask helps; so
- * an edge-triggered epoll stands in between, which says each change once.
- */
-static bool open_pty(struct serial *serial, char *why, size_t why_size)
-{
-    struct termios raw;
-    struct epoll_event edge = {.events = EPOLLIN | EPOLLET};
-    int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
-    int slave = -1;
-
-    if (master < 0 || grantpt(master) != 0 || unlockpt(master) != 0 ||
-        ptsname_r(master, serial->name, sizeof(serial->name)) != 0 ||
-        (slave = open(serial->name, O_RDWR | O_NOCTTY | O_CLOEXEC)) < 0 || tcgetattr(slave, &raw) != 0) {
-        snprintf(why, why_size, "--serial pty: no pseudo terminal (%s): see that /dev/pts is mounted", strerror(errno));
-        return false;
-    }
-    cfmakeraw(&raw);
-    tcsetattr(slave, TCSANOW, &raw);
-    close(slave); /* from now on POLLHUP tells that nobody is attached */
-    serial->out_fd = serial->in_fd = master;
-    serial->pty_events = epoll_create1(EPOLL_CLOEXEC);
-    if (serial->pty_events < 0 || epoll_ctl(serial->pty_events, EPOLL_CTL_ADD, master, &edge) != 0) {
-        snprintf(why, why_size, "--serial pty: %s", strerror(errno));
-        return false;
-    }
-    return true;
-}
-
-/*
- * /dev/null (what CTest gives a test) or a file is at its end from the start: that tells nothing of who started us. Then
- * the board lives as long as the process that started it.
+ * /dev/null (what CTest gives a test) or a file is at its end from the start: that tells nothing of who started us.
+ * Then the board lives as long as the process that started it.
  */
 static bool somebody_holds_stdin(void)
 {
@@ -89,7 +59,9 @@ bool serial_open(struct serial *serial, enum serial_kind kind, bool lifeline, ch
     serial->pty_events = serial->from_program = serial->to_program = serial->out_fd = serial->in_fd = -1;
     serial->program_drained = true;
     if (kind == SERIAL_PTY) {
-        return open_pty(serial, why, why_size);
+        serial->out_fd = serial->in_fd =
+            pty_open(serial->name, sizeof(serial->name), &serial->pty_events, why, why_size);
+        return serial->out_fd >= 0;
     }
     strcpy(serial->name, "stdio");
     if (somebody_holds_stdin()) {
@@ -177,30 +149,18 @@ void serial_write(struct serial *serial, const void *bytes, size_t len)
     }
 }
 
-/* What a reader that left has not read would come to the next one first. Only the slave's side can throw it away. */
-static void forget_unread(const struct serial *serial)
-{
-    int slave = open(serial->name, O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
-    if (slave >= 0) {
-        tcflush(slave, TCIFLUSH);
-        close(slave);
-    }
-}
-
 /* With nobody attached the line leads into the air: the board speaks on, and nothing is kept. */
 static void discard_if_nobody_attached(struct serial *serial)
 {
-    struct pollfd master = {.fd = serial->out_fd};
     if (serial->kind != SERIAL_PTY) {
         return;
     }
-    bool attached = poll(&master, 1, 0) <= 0 || !(master.revents & POLLHUP);
+    bool attached = pty_is_attached(serial->out_fd);
     if (!attached) {
         serial->used = 0;
     }
     if (serial->attached && !attached) {
-        tcflush(serial->out_fd, TCOFLUSH);
-        forget_unread(serial);
+        pty_forget_unread(serial->out_fd, serial->name);
     }
     serial->attached = attached;
 }
@@ -294,14 +254,14 @@ void serial_flush(struct serial *serial, int limit_ms)
 {
     int64_t end_ms = clock_now_ms() + limit_ms;
     for (;;) {
-        while (take_from_program(serial) > 0) {
-        }
-        if (!bring_out(serial) || serial->used == 0) {
+        bool had_room = serial->used < SERIAL_BUFFER;
+        size_t taken = take_from_program(serial);
+        if (!bring_out(serial) || (serial->used == 0 && had_room && taken == 0)) {
             return;
         }
         struct pollfd out = {.fd = serial->out_fd, .events = POLLOUT};
         int64_t left_ms = end_ms - clock_now_ms();
-        if (left_ms <= 0 || poll(&out, 1, (int)left_ms) <= 0) {
+        if (left_ms <= 0 || (serial->used > 0 && poll(&out, 1, (int)left_ms) <= 0)) {
             return;
         }
     }

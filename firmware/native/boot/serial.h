@@ -18,12 +18,12 @@
 struct serial {
     enum serial_kind kind;
     int lifeline_fd; /* ends: so does the board; -1 */
-    char name[64]; /* "stdio", or the path of the pty */
+    char name[64];   /* "stdio", or the path of the pty */
 
     int out_fd;     /* stdout, or the pty's master */
     bool out_waits; /* out_fd took no more: ask poll() before the next write */
     int in_fd;      /* stdin, or the pty's master; -1 */
-    int pty_events; /* an epoll descriptor, see serial.c; -1 with stdio */
+    int pty_events; /* an epoll descriptor, see pty.h; -1 with stdio */
     bool attached;  /* pty: somebody had it open when we last looked */
 
     int from_program; /* -1 while none runs or when it has closed its stdout and stderr */

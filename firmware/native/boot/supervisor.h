@@ -26,8 +26,8 @@ struct supervisor {
     struct program program;
 
     bool powered;
-    enum board_reset reason;   /* of the last boot, or of the one to come */
-    bool end_asked;            /* the running program is being ended by us: its death says nothing */
+    enum board_reset reason; /* of the last boot, or of the one to come */
+    bool end_asked;          /* the running program is being ended by us: its death says nothing */
     int64_t boot_not_before_ms;
     unsigned boots;            /* programs started */
     struct boot_choice choice; /* of the last boot */

@@ -13,11 +13,11 @@
 /* Frames under way at once; 6 MB. What does not fit is lost, as in a full switch. */
 #define MAX_UNDER_WAY 4096u
 
-#define ETHERNET_HEAD 14u
-#define ETHERTYPE_IPV4 0x0800
-#define ETHERTYPE_ARP 0x0806
-#define IPV4_HEAD 20u
-#define IPV4_UDP 17
+#define ETHERNET_HEAD    14u
+#define ETHERTYPE_IPV4   0x0800
+#define ETHERTYPE_ARP    0x0806
+#define IPV4_HEAD        20u
+#define IPV4_UDP         17
 #define PORT_DHCP_SERVER 67
 
 struct wire_frame {

@@ -13,7 +13,10 @@
 
 #define WIRE_MAX_FRAME 2048u /* bytes; Ethernet needs 1514 */
 
-enum wire_way { WIRE_FROM_BOARD, WIRE_TO_BOARD };
+enum wire_way {
+    WIRE_FROM_BOARD,
+    WIRE_TO_BOARD
+};
 
 typedef void (*wire_deliver_fn)(void *ctx, enum wire_way way, const uint8_t *frame, size_t len);
 
@@ -24,7 +27,7 @@ struct wire {
     bool link_up;
     double loss; /* share of frames, 0 to 1 */
     uint32_t delay_ms;
-    uint64_t random[2]; /* by way, so that the loss of one way does not depend on when the other was used */
+    uint64_t random[2];          /* by way, so that the loss of one way does not depend on when the other was used */
     struct wire_queue under_way; /* in the order of sending: a cable does not overtake itself */
     unsigned under_way_count;
     wire_deliver_fn deliver;

@@ -111,6 +111,7 @@ function(native_image NAME)
         COMMAND ${CMAKE_OBJCOPY} --strip-debug "$<TARGET_FILE:hil_app_${NAME}>" "${dir}/hil_app.stripped.elf"
         COMMAND ${PYTHON} "${tools}/esp_image.py" make "${dir}/hil_app.stripped.elf" "${dir}/hil_app.bin"
             --version "${image_VERSION}" --project "${HIL_PROJECT_NAME}"
+            --elf-original "$<TARGET_FILE:hil_app_${NAME}>"
         DEPENDS hil_app_${NAME} "${tools}/esp_image.py"
         VERBATIM)
     add_custom_command(

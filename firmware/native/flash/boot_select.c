@@ -28,7 +28,7 @@
 struct boot {
     struct boot_choice *out;
     esp_partition_info_t factory, test, ota[MAX_SLOTS]; /* pos.size 0: there is none */
-    uint32_t otadata;                                  /* flash address, 0: no such partition */
+    uint32_t otadata;                                   /* flash address, 0: no such partition */
     int slots;
     bool fresh; /* otadata holds nothing yet: what boots is written into it */
 };
@@ -180,8 +180,7 @@ static bool load(struct boot *b, const esp_partition_info_t *part)
 {
     struct image_info image;
 
-    if (part->pos.size == 0 ||
-        esp_image_check(part->pos.offset, part->pos.size, collect, b->out, &image) != ESP_OK) {
+    if (part->pos.size == 0 || esp_image_check(part->pos.offset, part->pos.size, collect, b->out, &image) != ESP_OK) {
         return false;
     }
     say(b, 'I', "Loaded app from partition at offset 0x%" PRIx32, part->pos.offset);

@@ -15,9 +15,9 @@
 #define BOOT_LOG_LINES 40
 
 struct boot_choice {
-    bool ok;                      /* false: nothing bootable; a chip would reset and try again for ever */
-    uint32_t offset, size;        /* of the chosen partition, bytes */
-    char label[17];               /* of the chosen partition, "" when none */
+    bool ok;                       /* false: nothing bootable; a chip would reset and try again for ever */
+    uint32_t offset, size;         /* of the chosen partition, bytes */
+    char label[17];                /* of the chosen partition, "" when none */
     char log[BOOT_LOG_LINES][128]; /* what the boot loader says, partition table included: the level's letter, a
                                      space, "tag: text". On the serial line: "I (31) boot: text" */
     int log_lines;

@@ -92,8 +92,8 @@ static esp_err_t check_segment(struct check *c, int index, struct image_info *in
         say(c, 'E', TAG, "invalid segment length 0x%" PRIx32, segment.data_len);
         return ESP_ERR_IMAGE_INVALID;
     }
-    say(c, 'I', TAG, "segment %d: paddr=%08" PRIx32 " vaddr=%08" PRIx32 " size=%05" PRIx32 "h (%6" PRIu32 ") %s",
-        index, c->addr, segment.load_addr, segment.data_len, segment.data_len,
+    say(c, 'I', TAG, "segment %d: paddr=%08" PRIx32 " vaddr=%08" PRIx32 " size=%05" PRIx32 "h (%6" PRIu32 ") %s", index,
+        c->addr, segment.load_addr, segment.data_len, segment.data_len,
         segment.load_addr == IMAGE_ELF_VADDR ? "load" : "map");
     if (segment.load_addr == IMAGE_ELF_VADDR) {
         info->elf_addr = c->addr;

@@ -1,8 +1,8 @@
 /*
  * SPDX-License-Identifier: Apache-2.0
  *
- * The check of an app image in flash: header, segments, checksum, SHA-256, with the texts ESP-IDF logs. Used by the boot
- * loader (supervisor) and by esp_ota_* (program).
+ * The check of an app image in flash: header, segments, checksum, SHA-256, with the texts ESP-IDF logs. Used by the
+ * boot loader (supervisor) and by esp_ota_* (program).
  */
 #pragma once
 

@@ -15,8 +15,7 @@
 
 static const esp_partition_t *read_otadata(esp_ota_select_entry_t two[2])
 {
-    const esp_partition_t *p =
-        esp_partition_find_first(ESP_PARTITION_TYPE_DATA, ESP_PARTITION_SUBTYPE_DATA_OTA, NULL);
+    const esp_partition_t *p = esp_partition_find_first(ESP_PARTITION_TYPE_DATA, ESP_PARTITION_SUBTYPE_DATA_OTA, NULL);
 
     if (!p) {
         ota_log('E', "not found otadata");
@@ -41,22 +40,32 @@ uint8_t esp_ota_get_app_partition_count(void)
     return count;
 }
 
+static bool lies_in(uint32_t offset, const esp_partition_t *p)
+{
+    return p && p->address <= offset && offset - p->address < p->size;
+}
+
+/* Searches without an iterator: it must not fail when the heap is used up. */
 const esp_partition_t *esp_ota_get_running_partition(void)
 {
+    static const esp_partition_subtype_t OTHERS[] = {ESP_PARTITION_SUBTYPE_APP_FACTORY, ESP_PARTITION_SUBTYPE_APP_TEST};
     uint32_t offset = flash_port_running_offset();
-    esp_partition_iterator_t it = esp_partition_find(ESP_PARTITION_TYPE_APP, ESP_PARTITION_SUBTYPE_ANY, NULL);
 
-    for (; it; it = esp_partition_next(it)) {
-        const esp_partition_t *p = esp_partition_get(it);
-        if (p->address <= offset && offset - p->address < p->size) {
-            esp_partition_iterator_release(it);
+    if (offset == 0) {
+        return NULL; /* run by --program, from no slot at all */
+    }
+    for (uint32_t slot = 0; slot < 16; slot++) {
+        if (lies_in(offset, slot_partition(slot))) {
+            return slot_partition(slot);
+        }
+    }
+    for (size_t i = 0; i < sizeof OTHERS / sizeof OTHERS[0]; i++) {
+        const esp_partition_t *p = esp_partition_find_first(ESP_PARTITION_TYPE_APP, OTHERS[i], NULL);
+        if (lies_in(offset, p)) {
             return p;
         }
     }
-    if (offset != 0) {
-        abort(); /* as ESP-IDF: it runs from a place the table does not know */
-    }
-    return NULL; /* run by --program, from no slot at all */
+    abort(); /* as ESP-IDF: it runs from a place the table does not know */
 }
 
 const esp_partition_t *esp_ota_get_next_update_partition(const esp_partition_t *start_from)
@@ -194,10 +203,9 @@ bool esp_ota_check_rollback_is_possible(void)
         return false;
     }
     const esp_ota_select_entry_t *other = &two[active ^ 1];
-    const esp_partition_t *p =
-        otadata_valid(other)
-            ? slot_partition((other->ota_seq - 1) % slots)
-            : esp_partition_find_first(ESP_PARTITION_TYPE_APP, ESP_PARTITION_SUBTYPE_APP_FACTORY, NULL);
+    const esp_partition_t *p = otadata_valid(other) ? slot_partition((other->ota_seq - 1) % slots)
+                                                    : esp_partition_find_first(ESP_PARTITION_TYPE_APP,
+                                                                               ESP_PARTITION_SUBTYPE_APP_FACTORY, NULL);
     return p && ota_image_sound(p, true);
 }
 

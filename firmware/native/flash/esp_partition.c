@@ -88,8 +88,8 @@ static bool advance(struct esp_partition_iterator_opaque_ *it)
     return false;
 }
 
-static bool start(struct esp_partition_iterator_opaque_ *it, esp_partition_type_t type,
-                  esp_partition_subtype_t subtype, const char *label)
+static bool start(struct esp_partition_iterator_opaque_ *it, esp_partition_type_t type, esp_partition_subtype_t subtype,
+                  const char *label)
 {
     *it = (struct esp_partition_iterator_opaque_){type, subtype, "", label == NULL, -1};
     if (label) {

@@ -13,7 +13,7 @@
 
 #include "flash.h"
 
-#define FLASH_PAGE     256u         /* bytes; the unit that SPI NOR programs at once */
+#define FLASH_PAGE     256u          /* bytes; the unit that SPI NOR programs at once */
 #define FLASH_MIN_SIZE (1024 * 1024) /* bytes */
 
 /**

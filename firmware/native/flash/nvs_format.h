@@ -11,10 +11,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define NVS_ENTRY         32u  /* bytes */
-#define NVS_ENTRIES       126u /* a page */
-#define NVS_TABLE_OFFSET  32u  /* of the state table in the page */
-#define NVS_ENTRY_OFFSET  64u  /* of the first entry in the page */
+#define NVS_ENTRY         32u   /* bytes */
+#define NVS_ENTRIES       126u  /* a page */
+#define NVS_TABLE_OFFSET  32u   /* of the state table in the page */
+#define NVS_ENTRY_OFFSET  64u   /* of the first entry in the page */
 #define NVS_VERSION       0xFEu /* counts down: 0xFF was the first format, without multi-page blobs */
 #define NVS_CHUNK_MAX     ((NVS_ENTRIES - 1) * NVS_ENTRY)
 #define NVS_NAMESPACES    0u /* namespace 0 lists the others: key = name, value = its number */

@@ -99,7 +99,8 @@ static bool blob_equals(struct nvs_store *store, const struct nvs_item *index, c
     }
     for (unsigned i = 0; i < index->blob.chunks; i++) {
         struct nvs_place piece;
-        if (!nvs_find_item(store, index->ns, NVS_ITEM_BLOB_DATA, index->key, (uint8_t)(index->blob.first + i), &piece) ||
+        if (!nvs_find_item(store, index->ns, NVS_ITEM_BLOB_DATA, index->key, (uint8_t)(index->blob.first + i),
+                           &piece) ||
             piece.item.var.size > size - at || !data_equals(&piece, data + at)) {
             return false;
         }
@@ -248,7 +249,8 @@ static esp_err_t read_blob(struct nvs_store *store, const struct nvs_item *index
 
     for (unsigned i = 0; i < index->blob.chunks; i++) {
         struct nvs_place piece;
-        if (!nvs_find_item(store, index->ns, NVS_ITEM_BLOB_DATA, index->key, (uint8_t)(index->blob.first + i), &piece)) {
+        if (!nvs_find_item(store, index->ns, NVS_ITEM_BLOB_DATA, index->key, (uint8_t)(index->blob.first + i),
+                           &piece)) {
             return ESP_ERR_NVS_NOT_FOUND;
         }
         if (piece.item.var.size > index->blob.size - at) {
@@ -274,9 +276,9 @@ esp_err_t nvs_store_get(struct nvs_store *store, uint8_t ns, uint8_t type, const
         return ESP_ERR_NVS_NOT_FOUND;
     }
     const struct nvs_item *item = &place.item;
-    *size = item->type == NVS_ITEM_BLOB_INDEX   ? item->blob.size
-            : nvs_item_has_data(item->type) ? item->var.size
-                                            : nvs_item_number_size(item->type);
+    *size = item->type == NVS_ITEM_BLOB_INDEX ? item->blob.size
+            : nvs_item_has_data(item->type)   ? item->var.size
+                                              : nvs_item_number_size(item->type);
     if (!data) {
         return ESP_OK;
     }

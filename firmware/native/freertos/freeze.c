@@ -10,11 +10,25 @@
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 #include "native_kernel.h"
 
 #define STOP_SIGNAL (SIGRTMIN + 3)
+
+#if !KERNEL_OWN_STACKS
+/* The task's frames lie on its thread's stack, which nobody gets: what the heap would do to them is done here. */
+__attribute__((no_sanitize("address", "thread", "undefined"))) static void overwrite_frames(
+    struct tskTaskControlBlock *self, uintptr_t from)
+{
+    for (volatile uint8_t *at = (volatile uint8_t *)from; at < self->native_base; at++) {
+        *at = STACK_FILL;
+    }
+}
+#else
+#define overwrite_frames(self, from) ((void)(from))
+#endif
 
 static void arrived(struct tskTaskControlBlock *self, enum kernel_stop how)
 {
@@ -22,7 +36,8 @@ static void arrived(struct tskTaskControlBlock *self, enum kernel_stop how)
     kernel_futex_wake(&self->stopped);
 }
 
-static void stand_still(struct tskTaskControlBlock *self)
+/* @param frames lowest address of the stack that the task has in use */
+static void stand_still(struct tskTaskControlBlock *self, uintptr_t frames)
 {
     static atomic_uint never;
     if (self == NULL) {
@@ -33,6 +48,7 @@ static void stand_still(struct tskTaskControlBlock *self)
         kernel_futex_wait(&self->stop, STOP_SUSPEND, KERNEL_FOREVER);
     }
     if (atomic_load(&self->stop) == STOP_FREEZE) {
+        overwrite_frames(self, frames);
         arrived(self, STOP_FREEZE);
         for (;;) { /* the control block may be freed now: touch nothing of it */
             kernel_futex_wait(&never, 0, KERNEL_FOREVER);
@@ -40,11 +56,18 @@ static void stand_still(struct tskTaskControlBlock *self)
     }
 }
 
-static void on_stop_signal(int signal_number)
+static void on_stop_signal(int signal_number, siginfo_t *info, void *context_ptr)
 {
+    const ucontext_t *context = context_ptr;
     (void)signal_number;
+    (void)info;
+#ifdef __x86_64__
+    uintptr_t frames = (uintptr_t)context->uc_mcontext.gregs[REG_RSP];
+#else
+    uintptr_t frames = (uintptr_t)context->uc_mcontext.sp;
+#endif
     if (!kernel_is_held()) {
-        stand_still(xTaskGetCurrentTaskHandle());
+        stand_still(xTaskGetCurrentTaskHandle(), frames);
     }
 }
 
@@ -53,13 +76,13 @@ void kernel_stop_here(void)
 #if KERNEL_OWN_STACKS
     pthread_kill(pthread_self(), STOP_SIGNAL); /* off this stack, which is about to be overwritten */
 #else
-    stand_still(xTaskGetCurrentTaskHandle());
+    stand_still(xTaskGetCurrentTaskHandle(), (uintptr_t)__builtin_frame_address(0));
 #endif
 }
 
 void kernel_freeze_init(void)
 {
-    struct sigaction action = {.sa_handler = on_stop_signal, .sa_flags = SA_ONSTACK};
+    struct sigaction action = {.sa_sigaction = on_stop_signal, .sa_flags = SA_ONSTACK | SA_SIGINFO};
     sigfillset(&action.sa_mask);
 #ifndef __SANITIZE_THREAD__
     action.sa_flags |= SA_RESTART;

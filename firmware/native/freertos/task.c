@@ -56,8 +56,9 @@ void kernel_check_stack(const struct tskTaskControlBlock *task)
 #endif
 }
 
-static void run_task(struct tskTaskControlBlock *task)
+static __attribute__((noinline)) void run_task(struct tskTaskControlBlock *task)
 {
+    task->native_base = __builtin_frame_address(0);
     task->code(task->arg);
     ESP_LOGE("FreeRTOS", "FreeRTOS Task \"%s\" should not return, Aborting now!", task->name);
     abort();

@@ -16,6 +16,8 @@ function(board_test)
         add_executable(${test_PROGRAM} ${test_SOURCES})
         target_compile_options(${test_PROGRAM} PRIVATE ${NATIVE_WARNINGS})
         target_compile_options(${test_PROGRAM} PRIVATE "-fmacro-prefix-map=${CMAKE_CURRENT_SOURCE_DIR}/=")
+        # Or the compiler drops allocations that it sees freed.
+        target_compile_options(${test_PROGRAM} PRIVATE -fno-builtin-malloc -fno-builtin-free)
         target_link_libraries(${test_PROGRAM} PRIVATE ${test_LIBRARIES} idf)
     endif()
     add_test(NAME ${test_NAME}

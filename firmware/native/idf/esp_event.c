@@ -7,6 +7,7 @@
  * and another task that unregisters returns only when no handler runs any more. Handlers for any event come first,
  * then those for any id of the base, then those for the id; each in the order of registration.
  */
+#include <stdatomic.h>
 #include <string.h>
 
 #include "esp_event.h"
@@ -43,7 +44,7 @@ struct loop {
     SemaphoreHandle_t mutex; /* guards handlers, and is held while they run */
     struct handler *handlers;
     TaskHandle_t task;    /* the loop's own, or NULL */
-    TaskHandle_t running; /* who dispatches now */
+    _Atomic(TaskHandle_t) running; /* who dispatches now */
     int walking;          /* depth of dispatches that walk the list */
 };
 

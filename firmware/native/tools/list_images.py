@@ -4,9 +4,9 @@
 
     list_images.py BUILD_DIR ROLE [ROLE ...]
 
-Each role is a folder of BUILD_DIR with project_description.json and the app image. An entry has the role, the folder, the
-version, the digests of the file and of the image, the target, and the commit it was built from (with "-dirty" when the
-work tree differs; null outside a checkout).
+Each role is a folder of BUILD_DIR with project_description.json and the app image. An entry has the role, the folder,
+the version, the digests of the file and of the image, the target, and the commit it was built from (with "-dirty" when
+the work tree differs; null outside a checkout).
 """
 
 from __future__ import annotations

@@ -63,7 +63,7 @@ static void keep(client_t *client, const char *data, size_t len)
     atomic_store(&client->received, seen + len);
 }
 
-/* One byte of the frame header, or of the payload; false at the end of the connection. */
+/* @return false at the end of the connection */
 static bool read_exactly(client_t *client, unsigned char *to, size_t len)
 {
     while (len > 0) {
@@ -110,6 +110,7 @@ static bool read_frame(client_t *client)
     if ((head[0] & 0x0f) == 8) {
         atomic_store(&client->close_code, len >= 2 ? payload[0] << 8 | payload[1] : -1);
         if (client->answers_close) {
+            vTaskDelay(pdMS_TO_TICKS(client->answer_delay_ms));
             answer_close(client, payload);
         }
     }

@@ -22,6 +22,7 @@ typedef struct {
     int fd;
     bool websocket;
     bool answers_close;
+    uint32_t answer_delay_ms;
     SemaphoreHandle_t ended; /* given once, by the reading task when it is over */
     bool reading;
     _Atomic size_t received;

@@ -131,6 +131,7 @@ void server_start_with_close_fn(httpd_close_func_t close_fn)
     config.close_fn = close_fn;
     TEST_EQ(ESP_OK, httpd_graceful_stop_start(gs, &config));
     add("/stream", on_stream, false);
+    add("/deaf", on_dropin, false);
     add("/never", on_never, false);
     add("/async", on_async, false);
     add("/hello", on_hello, false);

@@ -5,6 +5,7 @@
  *
  *   /stream   streams inline, a frame each frame_ms, and ends on a whole one when a stop is asked for
  *   /dropin   streams inline until sending fails; knows nothing of the component
+ *   /deaf     the same, registered through the component
  *   /never    stays inside, whatever happens to its socket, until never_release is set
  *   /async    hands the request to a worker, which streams as /stream does
  *   /hello    answers at once
@@ -23,6 +24,8 @@
 #define STOP_MS     400
 #define SLACK_MS    200 /* what a stop may take on top of its limits */
 #define POLL_MS     150 /* httpd_stop() looks every 100 ms */
+#define CUT_MS      90  /* from the drain limit until all has been cut; below SHUTDOWN_MS / 4, the next step's time */
+#define PROMPT_MS   100 /* no limit is waited out; one lost ping costs 50 ms */
 #define FRAME_END   "--end of frame--"
 #define STREAM_END  "--end of stream--\r\n0\r\n\r\n"
 

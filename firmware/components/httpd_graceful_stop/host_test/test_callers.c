@@ -223,6 +223,7 @@ static void one_of_two_servers_stops_alone(void)
 }
 
 static _Atomic int opened, closed;
+static int reused_fd;
 
 static esp_err_t refuse_the_second(httpd_handle_t server, int fd)
 {
@@ -233,8 +234,11 @@ static esp_err_t refuse_the_second(httpd_handle_t server, int fd)
 static void count_closed(httpd_handle_t server, int fd)
 {
     (void)server;
-    atomic_fetch_add(&closed, 1);
     TEST_EQ(0, close(fd)); /* it is the server's, and open */
+    if (atomic_fetch_add(&closed, 1) == 0) {
+        reused_fd = socket(AF_INET, SOCK_DGRAM, 0); /* somebody else's from now on */
+        TEST_EQ(fd, reused_fd);
+    }
 }
 
 static void applications_open_fn_and_close_fn_are_called_in_pairs(void)
@@ -262,6 +266,7 @@ static void applications_open_fn_and_close_fn_are_called_in_pairs(void)
     for (int i = 0; i < 3; i++) {
         client_close(clients[i]);
     }
+    TEST_EQ(0, close(reused_fd)); /* it was not closed a second time by the server */
     TEST_EQ(sockets, sockets_free());
     server_end();
 }

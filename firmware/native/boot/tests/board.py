@@ -174,12 +174,29 @@ def is_alive(pid: int) -> bool:
     return state not in "ZX"
 
 
+def in_state(pid: int, state: str) -> bool:
+    """Seen three times in a row: a writer also sleeps for a moment now and then."""
+    for _ in range(3):
+        if Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != state:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def cpu_s(pid: int) -> float:
+    user, system = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
 def flash_file(folder: Path) -> Path:
     """A 4 MB flash, erased but for a partition table with one nvs partition."""
     flash = bytearray(b"\xff" * (4 << 20))
     flash[0x8000:0x8020] = (
-        b"\xaa\x50\x01\x02" + (0x9000).to_bytes(4, "little") + (0x6000).to_bytes(4, "little")
-        + b"nvs".ljust(16, b"\0") + bytes(4)
+        b"\xaa\x50\x01\x02"
+        + (0x9000).to_bytes(4, "little")
+        + (0x6000).to_bytes(4, "little")
+        + b"nvs".ljust(16, b"\0")
+        + bytes(4)
     )
     path = folder / "flash.bin"
     path.write_bytes(flash)

@@ -7,6 +7,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -82,14 +83,22 @@ static void malformed(void)
     printf("malformed lie=%d headless=%d unknown=%d beyond=%d\n", lie, headless, unknown, beyond);
 }
 
-static void ask_and_never_listen(void)
+/* Asks until nothing more is taken, and only then listens. */
+static void ask_first_listen_later(void)
 {
     struct board_request request = {.op = BOARD_OP_HELLO};
-    unsigned sent = 0;
-    while (send(BOARD_FD_LINK, &request, BOARD_REQUEST_HEAD, MSG_DONTWAIT) > 0 || errno == EINTR) {
-        sent++;
+    struct board_reply reply;
+    struct pollfd room = {.fd = BOARD_FD_LINK, .events = POLLOUT};
+    unsigned asked = 0, answered = 0;
+    while (poll(&room, 1, 300) > 0) {
+        asked += send(BOARD_FD_LINK, &request, BOARD_REQUEST_HEAD, MSG_DONTWAIT) > 0;
     }
-    printf("unanswered %s\n", sent > 10 ? "many" : "few");
+    printf("asked %u\n", asked);
+    while (answered < asked && recv(BOARD_FD_LINK, &reply, sizeof(reply), 0) == sizeof(reply) &&
+           reply.hello.reset_reason != 0) {
+        answered++;
+    }
+    printf("answered %u\n", answered);
 }
 
 static void fork_two(void)
@@ -132,12 +141,13 @@ static void list_signals(void)
            pipe_action.sa_handler == SIG_DFL);
 }
 
-static void flood(void)
+/* Numbered lines of 64 bytes, each written by itself. */
+static void speak(unsigned lines)
 {
-    char line[128];
-    for (unsigned i = 0;; i++) {
-        int len = snprintf(line, sizeof(line), "flood %010u ..............................................\n", i);
-        if (write(STDOUT_FILENO, line, (size_t)len) != len) {
+    char line[65];
+    for (unsigned i = 0; i < lines; i++) {
+        snprintf(line, sizeof(line), "flood %010u %.*s\n", i, 46, "..............................................");
+        if (write(STDOUT_FILENO, line, 64) != 64) {
             _exit(1);
         }
     }
@@ -171,6 +181,8 @@ static void obey(char *line)
         raise((int)a);
     } else if (strcmp(word, "reset_and_die") == 0) {
         struct board_request request = {.op = BOARD_OP_RESET, .arg = a};
+        printf("soon\n");
+        usleep(300000); /* the test stops the supervisor meanwhile */
         send(BOARD_FD_LINK, &request, BOARD_REQUEST_HEAD, 0);
         _exit(9);
     } else if (strcmp(word, "erase") == 0) {
@@ -181,8 +193,8 @@ static void obey(char *line)
         read_flash(a, b);
     } else if (strcmp(word, "malformed") == 0) {
         malformed();
-    } else if (strcmp(word, "never_listen") == 0) {
-        ask_and_never_listen();
+    } else if (strcmp(word, "ask_first") == 0) {
+        ask_first_listen_later();
     } else if (strcmp(word, "fork") == 0) {
         fork_two();
     } else if (strcmp(word, "descriptors") == 0) {
@@ -190,7 +202,10 @@ static void obey(char *line)
     } else if (strcmp(word, "signals") == 0) {
         list_signals();
     } else if (strcmp(word, "flood") == 0) {
-        flood();
+        speak(UINT32_MAX);
+    } else if (strcmp(word, "burst") == 0) {
+        speak(a);
+        printf("burst done\n");
     } else if (strcmp(word, "close") == 0) {
         close_everything();
     } else {

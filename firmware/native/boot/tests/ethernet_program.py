@@ -5,8 +5,8 @@ Just enough of DHCP, ARP, UDP and TCP to see the network from the board's side. 
 is the supervisor. Modes, as the first argument:
 
   dhcp            gets an address and prints it
-  udp PORT        each serial line "send ADDRESS COUNT" sends so many datagrams to ADDRESS:PORT, "ping ADDRESS 1" an echo
-                  request; what comes back is printed
+  udp PORT        each serial line "send ADDRESS COUNT" sends so many datagrams to ADDRESS:PORT, "ping ADDRESS 1" an
+                  echo request; what comes back is printed
   pour            accepts TCP on port 80 and sends as long as the other side takes anything; prints the total at a stall
 """
 
@@ -31,7 +31,9 @@ card = socket.socket(fileno=3)
 
 
 def checksum(data: bytes) -> int:
-    total = sum(struct.unpack(f"!{len(data) // 2}H", data[: len(data) & ~1])) + (data[-1] << 8 if len(data) & 1 else 0)
+    total: int = sum(struct.unpack(f"!{len(data) // 2}H", data[: len(data) & ~1])) + (
+        data[-1] << 8 if len(data) & 1 else 0
+    )
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
     return ~total & 0xFFFF
@@ -62,13 +64,15 @@ def receive() -> tuple[int, bytes, bytes] | None:
 
 
 def say(text: str) -> None:
-    print(text, flush=True)
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
 
 
 def dhcp() -> None:
     def ask(kind: int, options: bytes) -> bytes:
         message = struct.pack("!BBBBIHH4s4s4s4s", 1, 1, 6, 0, 42, 0, 0x8000, *[bytes(4)] * 4)
-        message += BOARD_MAC.ljust(16, b"\0") + bytes(192) + b"\x63\x82\x53\x63" + bytes([53, 1, kind]) + options + b"\xff"
+        message += BOARD_MAC.ljust(16, b"\0") + bytes(192) + b"\x63\x82\x53\x63"
+        message += bytes([53, 1, kind]) + options + b"\xff"
         send_ip(UDP, bytes(4), b"\xff" * 4, udp(68, 67, message), EVERYONE)
         while True:
             got = receive()
@@ -98,8 +102,8 @@ def obey(line: str, port: int, sent_at: dict[int, float]) -> None:
 def exchange_udp(port: int) -> None:
     sent_at: dict[int, float] = {}
     while True:
-        readable, _, _ = select.select([card, sys.stdin.buffer.raw], [], [])
-        if card in readable:
+        readable, _, _ = select.select([card.fileno(), 0], [], [])
+        if card.fileno() in readable:
             got = receive()
             if got is not None and got[0] == ICMP and got[2][0] == 0:
                 say("pong " + ".".join(map(str, got[1])))

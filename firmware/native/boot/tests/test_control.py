@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# ruff: noqa: PT009 (unittest's own assertions: they show both values without pytest)
 """The control socket: every command, bad commands, bad clients."""
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ from board import LIMIT_S, PROGRAM, Board, Control
 
 class Commands(unittest.TestCase):
     def setUp(self) -> None:
-        self.board = Board(self, "--seed", "7", "--forward", "127.0.0.1:0:80", "--forward", "127.0.0.2:0:81",
-                           program=[PROGRAM])
+        self.board = Board(
+            self, "--seed", "7", "--forward", "127.0.0.1:0:80", "--forward", "127.0.0.2:0:81", program=[PROGRAM]
+        )
         self.board.console.expect("^program")
 
     def raw(self) -> socket.socket:
@@ -29,12 +31,26 @@ class Commands(unittest.TestCase):
         ports = [forward.pop("port") for forward in status["forwards"]]
         self.assertTrue(all(1024 <= port < 65536 for port in ports) and len(set(ports)) == 2, ports)
         self.assertGreater(status.pop("pid"), 0)
-        self.assertEqual(status, {
-            "ok": True, "power": "on", "running": True, "boots": 1, "resets": {"reason": "POWERON"},
-            "forwards": [{"host": "127.0.0.1", "board_port": 80}, {"host": "127.0.0.2", "board_port": 81}],
-            "flash_ops": 0, "serial": "stdio", "slot": None, "link": "up", "loss_percent": 0, "delay_ms": 0,
-            "seed": 7, "heap_kb": 640, "scale": 4,
-        })
+        self.assertEqual(
+            status,
+            {
+                "ok": True,
+                "power": "on",
+                "running": True,
+                "boots": 1,
+                "resets": {"reason": "POWERON"},
+                "forwards": [{"host": "127.0.0.1", "board_port": 80}, {"host": "127.0.0.2", "board_port": 81}],
+                "flash_ops": 0,
+                "serial": "stdio",
+                "slot": None,
+                "link": "up",
+                "loss_percent": 0,
+                "delay_ms": 0,
+                "seed": 7,
+                "heap_kb": 640,
+                "scale": 4,
+            },
+        )
 
     def test_network_settings(self) -> None:
         for command in ("link down", "loss 2.5", "delay 30"):
@@ -43,10 +59,34 @@ class Commands(unittest.TestCase):
         self.assertEqual((status["link"], status["loss_percent"], status["delay_ms"]), ("down", 2.5, 30))
 
     def test_bad_commands(self) -> None:
-        for command in ("", "   ", "stat", "status now", "reset hard", "power", "power maybe", "link", "link sideways",
-                        "loss", "loss -1", "loss 101", "loss nan", "delay", "delay 1.5", "delay 60001", "delay -1",
-                        "cut", "cut x", "cut 1 torn", "cut 1 torn x", "cut 1 whole 3", "cut 1 torn 3 4",
-                        "quit now", "a b c d e f g h", '"}\x01'):
+        for command in (
+            "",
+            "   ",
+            "stat",
+            "status now",
+            "reset hard",
+            "power",
+            "power maybe",
+            "link",
+            "link sideways",
+            "loss",
+            "loss -1",
+            "loss 101",
+            "loss nan",
+            "delay",
+            "delay 1.5",
+            "delay 60001",
+            "delay -1",
+            "cut",
+            "cut x",
+            "cut 1 torn",
+            "cut 1 torn x",
+            "cut 1 whole 3",
+            "cut 1 torn 3 4",
+            "quit now",
+            "a b c d e f g h",
+            '"}\x01',
+        ):
             with self.subTest(command):
                 answer = self.board.control.ask(command)
                 self.assertFalse(answer["ok"])

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
+# ruff: noqa: PT009 (unittest's own assertions: they show both values without pytest)
 """The network as the board and as the runner see it: DHCP, forwards, boundary, loss, delay, link, back-pressure."""
 
 from __future__ import annotations
 
 import re
+import select
+import signal
 import socket
 import sys
 import threading
@@ -106,6 +109,17 @@ class Wire(unittest.TestCase):
         order = [int(number) for number in re.findall(rb"^reply (\d+)", board.console.data, re.MULTILINE)]
         self.assertEqual(order, list(range(21)))
 
+    def settle(self, board: Board, number: int) -> None:
+        """Sends single datagrams, the next one being `number`, until one comes back: then so have all before it."""
+        for attempt in range(number, number + 100):
+            board.tell("send 10.0.2.2 1", "^sent 1")
+            try:
+                board.console.expect(f"^reply {attempt} ", limit_s=0.3)
+                return
+            except AssertionError:
+                pass
+        self.fail("of 100 datagrams none came back")
+
     def test_loss_is_about_what_was_asked_and_the_same_for_the_same_seed(self) -> None:
         arrived = []
         for seed in ("1", "1", "2"):
@@ -115,12 +129,12 @@ class Wire(unittest.TestCase):
             board.control.do("loss 20")
             for _ in range(20):
                 board.tell("send 10.0.2.2 10", "^sent 10")
-            board.control.do("loss 0")
-            board.tell("send 10.0.2.2 1", "^reply 201 ")
-            arrived.append(list(self.echo.seen))
-            came_back = len(re.findall(rb"^reply", board.console.data, re.MULTILINE))
+            self.settle(board, 201)
+            arrived.append([number for number in map(int, self.echo.seen) if number <= 200])
+            replies = [int(number) for number in re.findall(rb"^reply (\d+)", board.console.data, re.MULTILINE)]
+            came_back = sum(number <= 200 for number in replies)
             self.assertTrue(135 <= len(arrived[-1]) <= 185, f"of 200, 80 % should arrive: {len(arrived[-1])}")
-            self.assertLess(came_back, len(arrived[-1]), "replies are lost as well")
+            self.assertTrue(95 <= came_back <= 160, f"of 200, 64 % should come back: {came_back}")
         self.assertEqual(arrived[0], arrived[1], "the same seed loses the same")
         self.assertNotEqual(arrived[0], arrived[2])
 
@@ -186,15 +200,15 @@ class Forward(unittest.TestCase):
     def test_many_clients_at_once_are_all_accepted_quickly(self) -> None:
         board = start(self, "pour", options=("--forward", "127.0.0.1:0:80"))
         address = board.forward(80)
-        began = time.monotonic()
-        for _ in range(30):
-            client = socket.socket()
+        board.process.send_signal(signal.SIGSTOP)  # busy for a moment
+        clients = [socket.socket() for _ in range(30)]
+        for client in clients:
+            self.addCleanup(client.close)
             client.setblocking(False)
             client.connect_ex(address)
-            self.addCleanup(client.close)
-        last = self.connect(board)
-        self.assertLess(time.monotonic() - began, 0.9, "a SYN had to be repeated: the backlog is too short")
-        last.close()
+        _, connected, _ = select.select([], clients, [], 0)
+        board.process.send_signal(signal.SIGCONT)
+        self.assertEqual(len(connected), 30, "a SYN was dropped and comes again in a second: the backlog is too short")
 
     def test_ports_of_many_boards_differ(self) -> None:
         boards = [start(self, "pour", options=("--forward", "127.0.0.1:0:80") * 3) for _ in range(4)]

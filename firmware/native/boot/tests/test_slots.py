@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Booting from a flash file: the image of a slot runs, the boot loader's decisions reach the serial line and `status`."""
+# ruff: noqa: PT009 (unittest's own assertions: they show both values without pytest)
+"""Booting from a flash file: the image of a slot runs, what the boot loader decides is on the serial line."""
 
 from __future__ import annotations
 
@@ -17,7 +18,9 @@ NEW, PENDING_VERIFY, VALID, ABORTED = 0, 1, 2, 4
 
 def otadata_entry(sequence: int, state: int) -> bytes:
     numbered = sequence.to_bytes(4, "little")
-    return numbered + b"\xff" * 20 + state.to_bytes(4, "little") + zlib.crc32(numbered, 0xFFFFFFFF).to_bytes(4, "little")
+    return (
+        numbered + b"\xff" * 20 + state.to_bytes(4, "little") + zlib.crc32(numbered, 0xFFFFFFFF).to_bytes(4, "little")
+    )
 
 
 class Slots(unittest.TestCase):
@@ -26,7 +29,9 @@ class Slots(unittest.TestCase):
         self.flash = folder / "flash.bin"
         flash = bytearray(b"\xff" * (4 << 20))
         self.tool("gen_partition_table.py", str(NATIVE.parent / "partitions.csv"), str(folder / "table.bin"))
-        self.tool("esp_image.py", "make", PROGRAM, str(folder / "app.bin"), "--version", "1", "--project", "board_program")
+        self.tool(
+            "esp_image.py", "make", PROGRAM, str(folder / "app.bin"), "--version", "1", "--project", "board_program"
+        )
         for address, name in ((0x8000, "table.bin"), (OTA_0, "app.bin"), (OTA_1, "app.bin")):
             part = (folder / name).read_bytes()
             flash[address : address + len(part)] = part

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# ruff: noqa: PT009 (unittest's own assertions: they show both values without pytest)
 """Starting a board with bad input: one clear line on stderr, the exit code of the contract, nothing on stdout."""
 
 from __future__ import annotations
@@ -17,7 +18,12 @@ class BadInput(unittest.TestCase):
     def refused(self, code: int, must_say: str, *args: str) -> None:
         with self.subTest(" ".join(args)):
             ended = subprocess.run(
-                [NATIVE_BOARD, *args], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=LIMIT_S
+                [NATIVE_BOARD, *args],
+                check=False,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=LIMIT_S,
             )
             self.assertEqual(ended.returncode, code, ended.stderr)
             self.assertEqual(ended.stdout, "")
@@ -30,8 +36,18 @@ class BadInput(unittest.TestCase):
         self.refused(USAGE, "unrecognized option '--flsh'", "--flsh", "x")
         self.refused(USAGE, "requires an argument", "--flash")
         self.refused(USAGE, "extra: not an option", *flash, "extra")
-        for forward in ("", "80", "127.0.0.1:80", "localhost:0:80", "127.0.0.1:x:80", "127.0.0.1:0:0",
-                        "127.0.0.1:65536:80", "127.0.0.1:-1:80", "127.0.0.1:0:80:1", "1" * 80):
+        for forward in (
+            "",
+            "80",
+            "127.0.0.1:80",
+            "localhost:0:80",
+            "127.0.0.1:x:80",
+            "127.0.0.1:0:0",
+            "127.0.0.1:65536:80",
+            "127.0.0.1:-1:80",
+            "127.0.0.1:0:80:1",
+            "1" * 80,
+        ):
             self.refused(USAGE, "HOSTADDR:HOSTPORT:BOARDPORT", *flash, "--forward", forward)
         self.refused(USAGE, "loopback", *flash, "--forward", "0.0.0.0:0:80")
         self.refused(USAGE, "room for 16", *flash, *["--forward", "127.0.0.1:0:80"] * 17)
@@ -43,7 +59,7 @@ class BadInput(unittest.TestCase):
         self.refused(USAGE, "--seed", *flash, "--seed", "4294967296")
 
     def test_help_is_no_error(self) -> None:
-        ended = subprocess.run([NATIVE_BOARD, "--help"], capture_output=True, text=True, timeout=LIMIT_S)
+        ended = subprocess.run([NATIVE_BOARD, "--help"], check=False, capture_output=True, text=True, timeout=LIMIT_S)
         self.assertEqual((ended.returncode, ended.stderr), (0, ""))
         self.assertIn("exit codes:", ended.stdout)
 
@@ -67,8 +83,14 @@ class BadInput(unittest.TestCase):
     def test_port_in_use(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as server:
             port = server.getsockname()[1]
-            self.refused(NO_START, f"cannot listen on 127.0.0.1:{port} (Address already in use)",
-                         "--forward", f"127.0.0.1:{port}:80", "--program", PROGRAM)
+            self.refused(
+                NO_START,
+                f"cannot listen on 127.0.0.1:{port} (Address already in use)",
+                "--forward",
+                f"127.0.0.1:{port}:80",
+                "--program",
+                PROGRAM,
+            )
 
     def test_program_that_is_none(self) -> None:
         folder = new_folder(self)
@@ -77,7 +99,9 @@ class BadInput(unittest.TestCase):
         plain.write_text("no ELF")
         self.refused(NO_START, "not an executable file", "--program", str(plain))
         plain.chmod(0o755)
-        ended = subprocess.run([NATIVE_BOARD, "--program", str(plain)], capture_output=True, text=True, timeout=LIMIT_S)
+        ended = subprocess.run(
+            [NATIVE_BOARD, "--program", str(plain)], check=False, capture_output=True, text=True, timeout=LIMIT_S
+        )
         self.assertEqual(ended.returncode, NO_START)
         self.assertRegex(ended.stderr, r"\Anative-board: the program does not start \(Exec format error\)[^\n]+\n\Z")
 
@@ -119,13 +143,23 @@ class Good(unittest.TestCase):
         before = flash.read_bytes()
         with socket.create_server(("127.0.0.1", 0)) as server:
             fails = f"--forward 127.0.0.1:{server.getsockname()[1]}:80"
-            for options, code, closings in ((fails, NO_START, (">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-")),
-                                            ("", 0, (">&-", "2>&-", ">&- 2>&-"))):
+            for options, code, closings in (
+                (fails, NO_START, (">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-")),
+                ("", 0, (">&-", "2>&-", ">&- 2>&-")),
+            ):
                 for closed in closings:
                     with self.subTest(closed, options=options):
                         ended = subprocess.run(
-                            ["sh", "-c", f"exec '{NATIVE_BOARD}' --flash {flash} {options} --program {PROGRAM} {closed}"],
-                            input=b"", stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=LIMIT_S)
+                            [
+                                "sh",
+                                "-c",
+                                f"exec '{NATIVE_BOARD}' --flash {flash} {options} --program {PROGRAM} {closed}",
+                            ],
+                            check=False,
+                            input=b"",
+                            capture_output=True,
+                            timeout=LIMIT_S,
+                        )
                         self.assertEqual(ended.returncode, code)
                         self.assertTrue(flash.read_bytes() == before, "the flash was written to")
 

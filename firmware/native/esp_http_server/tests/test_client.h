@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "board_test.h"
+#include "esp_heap_caps.h" /* ESP-IDF's own HTTPD_DEFAULT_CONFIG() takes it for granted */
 #include "esp_http_server.h"
 
 #define TEST_PORT 8080

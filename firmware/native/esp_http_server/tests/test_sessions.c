@@ -8,8 +8,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "freertos/FreeRTOS.h"
-#include "freertos/semphr.h"
 #include "test_client.h"
 
 #define ANSWER_BYTES 1024
@@ -22,23 +20,10 @@ static esp_err_t say_hello(httpd_req_t *req)
     return httpd_resp_sendstr(req, "hello");
 }
 
-/* A handler that stays inside until it is let go. */
-static volatile int inside;
-static SemaphoreHandle_t let_go;
-
-static esp_err_t stay(httpd_req_t *req)
-{
-    inside = 1;
-    xSemaphoreTake(let_go, portMAX_DELAY);
-    inside = 0;
-    return httpd_resp_sendstr(req, "stayed");
-}
-
 static void begin_with(const httpd_config_t *config)
 {
     server = test_start(config);
     test_handle(server, HTTP_GET, "/hello", say_hello);
-    test_handle(server, HTTP_GET, "/stay", stay);
     test_log_clear();
 }
 
@@ -99,15 +84,6 @@ static void purging_ends_the_least_recently_used(void)
     close(second);
     close(third);
     test_stop(server);
-}
-
-static void too_many_sockets_are_refused_at_start(void)
-{
-    httpd_config_t config = test_config();
-    config.max_open_sockets = CONFIG_LWIP_MAX_SOCKETS - 2;
-    httpd_handle_t handle = NULL;
-    TEST_EQ(ESP_ERR_INVALID_ARG, httpd_start(&handle, &config));
-    TEST_TRUE(handle == NULL);
 }
 
 /* ---- open_fn, close_fn ------------------------------------------------------------------------------------------ */
@@ -318,100 +294,15 @@ static void a_transport_can_take_over(void)
     test_stop(server);
 }
 
-/* ---- Closing at somebody's request ------------------------------------------------------------------------------ */
-
-static void trigger_close_ends_a_served_session(void)
-{
-    httpd_config_t config = test_config();
-    begin_with(&config);
-    int fds[8];
-    int fd = client_connect(TEST_PORT);
-    client_expect_get(fd, "/hello", "hello");
-    TEST_EQ(1, client_count(fds));
-    TEST_EQ(ESP_OK, httpd_sess_update_lru_counter(server, fds[0]));
-    TEST_EQ(ESP_ERR_NOT_FOUND, httpd_sess_update_lru_counter(server, 1000));
-    TEST_EQ(ESP_ERR_NOT_FOUND, httpd_sess_trigger_close(server, 1000));
-    TEST_EQ(ESP_OK, httpd_sess_trigger_close(server, fds[0]));
-    TEST_EQ(0, client_read_to_end(fd, answer, sizeof(answer), 1000));
-    close(fd);
-    test_stop(server);
-}
-
-static void nothing(void *arg)
-{
-    (void)arg;
-}
-
-/*
- * Two requests to close one client, some other work between them. After the first the slot is given to a client that
- * was waiting, the work lets that be served, and the second request closes the wrong client.
- */
-static void trigger_close_can_hit_a_newer_client(void)
-{
-    httpd_config_t config = test_config();
-    config.max_open_sockets = 2;
-    begin_with(&config);
-    int fds[8];
-    int meant = client_connect(TEST_PORT);
-    client_expect_get(meant, "/hello", "hello");
-    TEST_EQ(1, client_count(fds));
-    int meant_fd = fds[0];
-    int busy = client_connect(TEST_PORT);
-    client_send(busy, "GET /stay HTTP/1.1\r\nHost: board\r\n\r\n");
-    TEST_TRUE(test_wait(&inside, 1, 1000));
-
-    int newer = client_connect(TEST_PORT);
-    client_send(newer, "GET /hello HTTP/1.1\r\nHost: board\r\n\r\n");
-    TEST_EQ(ESP_OK, httpd_sess_trigger_close(server, meant_fd));
-    TEST_EQ(ESP_OK, httpd_queue_work(server, nothing, NULL));
-    TEST_EQ(ESP_OK, httpd_queue_work(server, nothing, NULL));
-    TEST_EQ(ESP_OK, httpd_sess_trigger_close(server, meant_fd));
-    xSemaphoreGive(let_go);
-
-    TEST_EQ(0, client_read_to_end(meant, answer, sizeof(answer), 1000));
-    TEST_TRUE(client_read_until(newer, answer, sizeof(answer), "hello"));
-    TEST_EQ(0, client_read_to_end(newer, answer, sizeof(answer), 1000));
-    close(meant);
-    close(newer);
-    close(busy);
-    test_stop(server);
-}
-
-/* Somebody closes the number behind the server's back: select() fails, and only that session ends. */
-static void a_session_closed_by_a_stranger_is_cleaned_up(void)
-{
-    httpd_config_t config = test_config();
-    begin_with(&config);
-    int fds[8];
-    int lost = client_connect(TEST_PORT);
-    client_expect_get(lost, "/hello", "hello");
-    TEST_EQ(1, client_count(fds));
-    int lost_fd = fds[0];
-    int other = client_connect(TEST_PORT);
-    client_expect_get(other, "/hello", "hello");
-    close(lost_fd);
-    wait_for_clients(1);
-    TEST_TRUE(test_logged("httpd_server: error in select (9)"));
-    client_expect_get(other, "/hello", "hello");
-    close(lost);
-    close(other);
-    test_stop(server);
-}
-
 void app_main(void)
 {
     test_board_begin();
-    let_go = xSemaphoreCreateBinary();
     TEST_RUN(a_full_table_makes_clients_wait);
     TEST_RUN(purging_ends_the_least_recently_used);
-    TEST_RUN(too_many_sockets_are_refused_at_start);
     TEST_RUN(close_fn_is_to_close_by_itself);
     TEST_RUN(a_refusing_open_fn_makes_the_server_close_twice);
     TEST_RUN(half_a_request_times_out);
     TEST_RUN(contexts_are_freed_with_their_owner);
     TEST_RUN(a_transport_can_take_over);
-    TEST_RUN(trigger_close_ends_a_served_session);
-    TEST_RUN(trigger_close_can_hit_a_newer_client);
-    TEST_RUN(a_session_closed_by_a_stranger_is_cleaned_up);
     TEST_END();
 }

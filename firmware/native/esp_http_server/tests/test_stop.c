@@ -5,7 +5,6 @@
  */
 #include <errno.h>
 #include <netinet/in.h>
-#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -14,7 +13,6 @@
 #include "freertos/FreeRTOS.h"
 #include "freertos/semphr.h"
 #include "freertos/task.h"
-#include "heap_arena.h"
 #include "test_client.h"
 
 #define FRAME_BYTES 4096
@@ -166,47 +164,6 @@ static void nothing_grows_in_fifty_cycles(void)
     TEST_WITHIN(heap - 512, heap + 512, heap_caps_get_free_size(MALLOC_CAP_DEFAULT));
 }
 
-/* ---- Starts that fail ------------------------------------------------------------------------------------------- */
-
-static void a_failed_start_leaves_nothing(void)
-{
-    httpd_handle_t other = NULL;
-    httpd_config_t config = test_config();
-    TEST_EQ(ESP_ERR_INVALID_ARG, httpd_start(NULL, &config));
-    TEST_EQ(ESP_ERR_INVALID_ARG, httpd_start(&other, NULL));
-    TEST_EQ(ESP_ERR_INVALID_ARG, httpd_stop(NULL));
-    TEST_EQ(ESP_ERR_INVALID_ARG, httpd_queue_work(NULL, NULL, NULL));
-
-    begin();
-    test_sleep_ms(100); /* its task has begun and taken what it needs */
-    unsigned sockets = test_free_sockets();
-    size_t heap = heap_caps_get_free_size(MALLOC_CAP_DEFAULT);
-    TEST_EQ(ESP_FAIL, httpd_start(&other, &config));
-    TEST_TRUE(test_logged("httpd_server_init: error in bind (") || test_logged("httpd_server_init: error in listen ("));
-    config.server_port = TEST_PORT + 1;
-    TEST_EQ(ESP_FAIL, httpd_start(&other, &config));
-    TEST_TRUE(test_logged("httpd_server_init: error in creating ctrl socket ("));
-    TEST_TRUE(other == NULL);
-    TEST_EQ(sockets, test_free_sockets());
-    TEST_EQ(heap, heap_caps_get_free_size(MALLOC_CAP_DEFAULT));
-    test_stop(server);
-}
-
-static void a_start_without_memory_says_so(void)
-{
-    test_sleep_ms(50);
-    httpd_config_t config = test_config();
-    size_t heap = heap_caps_get_free_size(MALLOC_CAP_DEFAULT);
-    for (long k = 0; k < 4; k++) {
-        httpd_handle_t none = NULL;
-        heap_arena_fail_after(k);
-        esp_err_t err = httpd_start(&none, &config);
-        heap_arena_fail_after(-1);
-        TEST_EQ(ESP_ERR_HTTPD_ALLOC_MEM, err);
-        TEST_EQ(heap, heap_caps_get_free_size(MALLOC_CAP_DEFAULT));
-    }
-}
-
 /* ---- Stops that wait -------------------------------------------------------------------------------------------- */
 
 static void a_stream_makes_it_hang_until_the_client_leaves(void)
@@ -345,6 +302,19 @@ static void work_beyond_the_mailbox_is_lost_without_a_word(void)
     test_stop(server);
 }
 
+static void work_queued_behind_a_stop_is_dropped(void)
+{
+    int fd = begin_stay();
+    test_task(stop_in_a_task, "stop", server);
+    test_sleep_ms(100);
+    TEST_EQ(ESP_OK, httpd_queue_work(server, count_work, NULL));
+    xSemaphoreGive(let_go);
+    TEST_TRUE(test_wait(&stopped, 1, 1000));
+    TEST_EQ(ESP_OK, stop_result);
+    TEST_EQ(0, work_done);
+    close(fd);
+}
+
 /* Last: nothing can bring this stop back. */
 static void a_lost_shutdown_hangs_for_ever(void)
 {
@@ -370,13 +340,12 @@ void app_main(void)
     TEST_RUN(it_can_be_started_again_at_once);
     TEST_RUN(events_tell_its_life);
     TEST_RUN(nothing_grows_in_fifty_cycles);
-    TEST_RUN(a_failed_start_leaves_nothing);
-    TEST_RUN(a_start_without_memory_says_so);
     TEST_RUN(a_stream_makes_it_hang_until_the_client_leaves);
     TEST_RUN(shutdown_from_another_task_ends_a_blocked_send);
     TEST_RUN(a_stalled_reader_ends_by_the_send_timeout);
     TEST_RUN(closing_the_number_of_a_running_stream_misleads_it);
     TEST_RUN(work_beyond_the_mailbox_is_lost_without_a_word);
+    TEST_RUN(work_queued_behind_a_stop_is_dropped);
     TEST_RUN(a_lost_shutdown_hangs_for_ever);
     TEST_END();
 }

@@ -1,7 +1,8 @@
 /*
  * SPDX-License-Identifier: Apache-2.0
  *
- * ESP-IDF's nvs.h: key-value pairs in namespaces, in flash, written so that a power cut leaves the old or the new value.
+ * ESP-IDF's nvs.h: key-value pairs in namespaces, in flash, written so that a power cut leaves the old or the new
+ * value.
  */
 #pragma once
 

@@ -43,8 +43,9 @@ static void read_all(void)
     CHECK_EQ(nvs_get_i32(h, "i32", &i32), ESP_OK);
     CHECK_EQ(nvs_get_u64(h, "u64", &u64), ESP_OK);
     CHECK_EQ(nvs_get_i64(h, "i64", &i64), ESP_OK);
-    printf("u8 number %u\ni8 number %d\nu16 number %u\nu32 number %u\ni32 number %d\nu64 number %llu\ni64 number %lld\n",
-           u8, i8, u16, u32, i32, (unsigned long long)u64, (long long)i64);
+    printf(
+        "u8 number %u\ni8 number %d\nu16 number %u\nu32 number %u\ni32 number %d\nu64 number %llu\ni64 number %lld\n",
+        u8, i8, u16, u32, i32, (unsigned long long)u64, (long long)i64);
     static const char *const TEXTS[] = {"text", "long_text"};
     for (size_t i = 0; i < 2; i++) {
         len = sizeof value;

@@ -156,7 +156,7 @@ def main() -> None:
     folder.mkdir()
 
     def run(direction: str, image: Path) -> str:
-        command = [nvs_dump, folder / "flash.bin", table, direction, image]
+        command = [nvs_dump, str(folder / "flash.bin"), table, direction, str(image)]
         return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
 
     image = generated(folder)

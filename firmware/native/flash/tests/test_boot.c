@@ -14,7 +14,14 @@
 
 #define SKIP UINT32_MAX /* an empty entry */
 
-enum bad { SOUND, NO_MAGIC, OTHER_CHIP, BAD_CHECKSUM, BAD_DIGEST, BAD_LENGTH };
+enum bad {
+    SOUND,
+    NO_MAGIC,
+    OTHER_CHIP,
+    BAD_CHECKSUM,
+    BAD_DIGEST,
+    BAD_LENGTH
+};
 
 struct row {
     const char *name;
@@ -23,8 +30,8 @@ struct row {
         bool torn; /* the CRC is wrong */
     } entry[2];
     enum bad image[2];
-    int boots;                /* slot, -1 none */
-    uint32_t after_seq[2];    /* SKIP: empty */
+    int boots;             /* slot, -1 none */
+    uint32_t after_seq[2]; /* SKIP: empty */
     uint32_t after_state[2];
     const char *says; /* a text in the log, or NULL */
 };
@@ -37,9 +44,19 @@ struct row {
 #define UNDEF   ESP_OTA_IMG_UNDEFINED
 
 static const struct row ROWS[] = {
-    {"both empty: slot 0, and otadata says so from now on", {{SKIP, UNDEF, 0}, {SKIP, UNDEF, 0}}, {0}, 0,
-     {1, SKIP}, {VALID, UNDEF}, "No factory image, trying OTA 0"},
-    {"both empty, slot 0 bad", {{SKIP, UNDEF, 0}, {SKIP, UNDEF, 0}}, {NO_MAGIC, SOUND}, 1, {2, SKIP}, {VALID, UNDEF},
+    {"both empty: slot 0, and otadata says so from now on",
+     {{SKIP, UNDEF, 0}, {SKIP, UNDEF, 0}},
+     {0},
+     0,
+     {1, SKIP},
+     {VALID, UNDEF},
+     "No factory image, trying OTA 0"},
+    {"both empty, slot 0 bad",
+     {{SKIP, UNDEF, 0}, {SKIP, UNDEF, 0}},
+     {NO_MAGIC, SOUND},
+     1,
+     {2, SKIP},
+     {VALID, UNDEF},
      "OTA app partition slot 0 is not bootable"},
     {"only the first entry", {{1, VALID, 0}, {SKIP, UNDEF, 0}}, {0}, 0, {1, SKIP}, {VALID, UNDEF}, NULL},
     {"only the second entry", {{SKIP, UNDEF, 0}, {2, VALID, 0}}, {0}, 1, {SKIP, 2}, {UNDEF, VALID}, NULL},
@@ -48,30 +65,80 @@ static const struct row ROWS[] = {
     {"equal sequences: the first entry", {{2, VALID, 0}, {2, NEW, 0}}, {0}, 1, {2, 2}, {VALID, NEW}, NULL},
     {"the larger one torn: the other", {{1, VALID, 0}, {2, NEW, 1}}, {0}, 0, {1, 2}, {VALID, NEW}, NULL},
     {"the smaller one torn", {{1, VALID, 1}, {2, VALID, 0}}, {0}, 1, {1, 2}, {VALID, VALID}, NULL},
-    {"both torn: every slot is tried", {{1, VALID, 1}, {2, VALID, 1}}, {0}, 0, {1, 2}, {VALID, VALID},
+    {"both torn: every slot is tried",
+     {{1, VALID, 1}, {2, VALID, 1}},
+     {0},
+     0,
+     {1, 2},
+     {VALID, VALID},
      "ota data partition invalid and no factory, will try all partitions"},
     {"new: becomes pending", {{1, VALID, 0}, {2, NEW, 0}}, {0}, 1, {1, 2}, {VALID, PENDING}, NULL},
     {"pending: aborted, back to the other", {{1, VALID, 0}, {2, PENDING, 0}}, {0}, 0, {1, 2}, {VALID, ABORTED}, NULL},
-    {"pending without another: slot 0", {{2, PENDING, 0}, {SKIP, UNDEF, 0}}, {0}, 0, {2, SKIP}, {ABORTED, UNDEF},
+    {"pending without another: slot 0",
+     {{2, PENDING, 0}, {SKIP, UNDEF, 0}},
+     {0},
+     0,
+     {2, SKIP},
+     {ABORTED, UNDEF},
      "No factory image, trying OTA 0"},
     {"aborted", {{3, ABORTED, 0}, {2, VALID, 0}}, {0}, 1, {3, 2}, {ABORTED, VALID}, NULL},
     {"invalid", {{1, VALID, 0}, {2, INVALID, 0}}, {0}, 0, {1, 2}, {VALID, INVALID}, NULL},
-    {"both found bad: slot 0, otadata stays", {{1, ABORTED, 0}, {2, INVALID, 0}}, {0}, 0, {1, 2}, {ABORTED, INVALID},
+    {"both found bad: slot 0, otadata stays",
+     {{1, ABORTED, 0}, {2, INVALID, 0}},
+     {0},
+     0,
+     {1, 2},
+     {ABORTED, INVALID},
      "No factory image, trying OTA 0"},
     {"undefined boots as it is", {{1, VALID, 0}, {2, UNDEF, 0}}, {0}, 1, {1, 2}, {VALID, UNDEF}, NULL},
-    {"chosen slot empty: the other", {{1, VALID, 0}, {2, NEW, 0}}, {SOUND, NO_MAGIC}, 0, {1, 2}, {VALID, PENDING},
+    {"chosen slot empty: the other",
+     {{1, VALID, 0}, {2, NEW, 0}},
+     {SOUND, NO_MAGIC},
+     0,
+     {1, 2},
+     {VALID, PENDING},
      "has invalid magic byte (nothing flashed here?)"},
-    {"chosen slot of another chip", {{1, VALID, 0}, {2, NEW, 0}}, {SOUND, OTHER_CHIP}, 0, {1, 2}, {VALID, PENDING},
+    {"chosen slot of another chip",
+     {{1, VALID, 0}, {2, NEW, 0}},
+     {SOUND, OTHER_CHIP},
+     0,
+     {1, 2},
+     {VALID, PENDING},
      "mismatch chip ID, expected 32767, found 0"},
-    {"chosen slot: checksum", {{1, VALID, 0}, {2, VALID, 0}}, {SOUND, BAD_CHECKSUM}, 0, {1, 2}, {VALID, VALID},
+    {"chosen slot: checksum",
+     {{1, VALID, 0}, {2, VALID, 0}},
+     {SOUND, BAD_CHECKSUM},
+     0,
+     {1, 2},
+     {VALID, VALID},
      "Checksum failed. Calculated 0x"},
-    {"chosen slot: digest", {{1, VALID, 0}, {2, VALID, 0}}, {SOUND, BAD_DIGEST}, 0, {1, 2}, {VALID, VALID},
+    {"chosen slot: digest",
+     {{1, VALID, 0}, {2, VALID, 0}},
+     {SOUND, BAD_DIGEST},
+     0,
+     {1, 2},
+     {VALID, VALID},
      "Image hash failed - image is corrupt"},
-    {"chosen slot: length", {{1, VALID, 0}, {2, VALID, 0}}, {SOUND, BAD_LENGTH}, 0, {1, 2}, {VALID, VALID},
+    {"chosen slot: length",
+     {{1, VALID, 0}, {2, VALID, 0}},
+     {SOUND, BAD_LENGTH},
+     0,
+     {1, 2},
+     {VALID, VALID},
      "invalid segment length 0x"},
-    {"chosen slot 0 bad: on to slot 1", {{3, VALID, 0}, {2, VALID, 0}}, {BAD_DIGEST, SOUND}, 1, {3, 2},
-     {VALID, VALID}, "OTA app partition slot 0 is not bootable"},
-    {"nothing bootable", {{1, VALID, 0}, {2, VALID, 0}}, {NO_MAGIC, BAD_DIGEST}, -1, {1, 2}, {VALID, VALID},
+    {"chosen slot 0 bad: on to slot 1",
+     {{3, VALID, 0}, {2, VALID, 0}},
+     {BAD_DIGEST, SOUND},
+     1,
+     {3, 2},
+     {VALID, VALID},
+     "OTA app partition slot 0 is not bootable"},
+    {"nothing bootable",
+     {{1, VALID, 0}, {2, VALID, 0}},
+     {NO_MAGIC, BAD_DIGEST},
+     -1,
+     {1, 2},
+     {VALID, VALID},
      "No bootable app partitions in the partition table"},
 };
 

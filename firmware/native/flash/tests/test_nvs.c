@@ -3,6 +3,7 @@
  *
  * nvs as an app uses it: every type, limits, garbage collection, and a long random row of writes against a model.
  */
+#define _GNU_SOURCE /* memmem */
 #include <string.h>
 
 #include "fixture.h"
@@ -266,6 +267,42 @@ static void test_against_model(unsigned seed)
     fixture_case[0] = '\0';
 }
 
+static uint8_t *find_bytes(const char *text)
+{
+    uint8_t *at = memmem(fixture_flash + NVS_ADDR, NVS_SIZE, text, strlen(text));
+
+    CHECK(at);
+    return at;
+}
+
+/* Bits that flipped: the item is gone, its neighbours are not. */
+static void test_flipped_bits(void)
+{
+    char got[100];
+    size_t len = sizeof got;
+    nvs_type_t type;
+    nvs_handle_t h;
+
+    fresh_nvs();
+    h = open_ns("bits", NVS_READWRITE);
+    CHECK_EQ(nvs_set_str(h, "text", "a text of more than one entry of bytes"), ESP_OK);
+    CHECK_EQ(nvs_set_blob(h, "blob", "a blob", 6), ESP_OK);
+    CHECK_EQ(nvs_set_blob(h, "other", "another", 7), ESP_OK);
+
+    *find_bytes("a text of") ^= 1; /* seen by the CRC of the data */
+    CHECK_EQ(nvs_get_str(h, "text", got, &len), ESP_ERR_NVS_NOT_FOUND);
+
+    find_bytes("blob")[-1] ^= 1; /* the CRC of the piece itself: an index without pieces stays */
+    restart();
+    h = open_ns("bits", NVS_READWRITE);
+    CHECK_EQ(nvs_find_key(h, "blob", &type), ESP_ERR_NVS_NOT_FOUND);
+    len = sizeof got;
+    CHECK(nvs_get_blob(h, "other", got, &len) == ESP_OK && len == 7 && memcmp(got, "another", 7) == 0);
+    CHECK_EQ(nvs_set_blob(h, "blob", "a new blob", 10), ESP_OK);
+    len = sizeof got;
+    CHECK(nvs_get_blob(h, "blob", got, &len) == ESP_OK && len == 10);
+}
+
 /* A partition whose pages are all in use cannot be written; one of the future cannot be read. */
 static void test_unusable(void)
 {
@@ -302,6 +339,7 @@ int main(int argc, char **argv)
     for (unsigned seed = 1; seed <= 5; seed++) {
         test_against_model(seed);
     }
+    test_flipped_bits();
     test_unusable();
     return 0;
 }

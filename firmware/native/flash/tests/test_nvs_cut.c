@@ -13,7 +13,7 @@
 #define STEPS 7
 
 static uint8_t before[NVS_SIZE], after_cut[NVS_SIZE];
-static const long TORN[] = {-1, 0, 1, 2, 3, 4, 5, 8, 31, 32, 33, 64, 100, 200, 1000, 4096};
+static const long TORN[] = {-1, 0, 1, 2, 4, 5, 31, 33, 64, 100, 200, 4096};
 #define TORN_COUNT (sizeof TORN / sizeof TORN[0])
 
 static int fill; /* entries written before the steps, so that they cross a page's end at different places */
@@ -24,14 +24,14 @@ static const char NEW_TEXT[] = "the new text, which takes three entries of 32 by
 /* One write a step; the values it changes are those that check() knows. @return steps that were done */
 static int run_steps(nvs_handle_t h)
 {
-    return nvs_set_u32(h, "number", 2) != ESP_OK                            ? 0
-           : nvs_set_str(h, "text", NEW_TEXT) != ESP_OK                     ? 1
-           : nvs_set_blob(h, "blob", new_blob, sizeof new_blob) != ESP_OK   ? 2
-           : nvs_erase_key(h, "gone") != ESP_OK                             ? 3
-           : nvs_set_u8(h, "fresh", 9) != ESP_OK                            ? 4
-           : nvs_set_i64(h, "retyped", -5) != ESP_OK                        ? 5
-           : nvs_set_blob(h, "blob", old_blob, sizeof old_blob) != ESP_OK   ? 6
-                                                                            : STEPS;
+    return nvs_set_u32(h, "number", 2) != ESP_OK                          ? 0
+           : nvs_set_str(h, "text", NEW_TEXT) != ESP_OK                   ? 1
+           : nvs_set_blob(h, "blob", new_blob, sizeof new_blob) != ESP_OK ? 2
+           : nvs_erase_key(h, "gone") != ESP_OK                           ? 3
+           : nvs_set_u8(h, "fresh", 9) != ESP_OK                          ? 4
+           : nvs_set_i64(h, "retyped", -5) != ESP_OK                      ? 5
+           : nvs_set_blob(h, "blob", old_blob, sizeof old_blob) != ESP_OK ? 6
+                                                                          : STEPS;
 }
 
 static bool number_is(nvs_handle_t h, uint32_t wanted)
@@ -199,7 +199,6 @@ static void test_fill(void)
     prepare();
     long ops = count_ops();
     CHECK(ops > 50);
-    printf("fill %d: %ld ops\n", fill, ops);
     for (long op = 1; op <= ops; op++) {
         for (size_t t = 0; t < TORN_COUNT; t++) {
             snprintf(fixture_case, sizeof fixture_case, "fill %d, cut at %ld of %ld, torn %ld", fill, op, ops, TORN[t]);
@@ -228,7 +227,7 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < sizeof old_blob; i++) {
         old_blob[i] = i / 40 % 2 == 0 ? 0xFF : (uint8_t)(i * 17); /* whole entries that look empty */
     }
-    static const int FILLS[] = {0, 40, 300, 340, 370, 380, 385, 390, 395, 400};
+    static const int FILLS[] = {0, 340, 385};
     for (size_t i = 0; i < sizeof FILLS / sizeof FILLS[0]; i++) {
         fill = FILLS[i];
         test_fill();

@@ -91,7 +91,13 @@ static void test_update(void)
         CHECK_EQ(reboot(), OTA_1_ADDR);
         CHECK_EQ(running_state(), ESP_OTA_IMG_VALID);
     }
-    CHECK(esp_ota_get_next_update_partition(NULL)->address == OTA_0_ADDR); /* and back again */
+    const esp_partition_t *back = esp_ota_get_next_update_partition(NULL); /* and back again */
+    esp_ota_handle_t handle;
+    CHECK(back->address == OTA_0_ADDR);
+    CHECK_EQ(fixture_flash[OTADATA_ADDR], 1);
+    CHECK_EQ(esp_ota_begin(back, OTA_WITH_SEQUENTIAL_WRITES, &handle), ESP_OK);
+    CHECK_EQ(fixture_flash[OTADATA_ADDR], 0xFF); /* the slot being written is no longer one to fall back to */
+    CHECK_EQ(esp_ota_abort(handle), ESP_OK);
     CHECK_EQ(write_update(OTA_WITH_SEQUENTIAL_WRITES, 1000), ESP_OK);
     CHECK_EQ(reboot(), OTA_0_ADDR);
 }
@@ -135,7 +141,8 @@ static void test_bad_images(void)
     update_len = fixture_image(update, "1.1.0", IMAGE_BYTES, 2);
     update[3000] ^= 4;
     CHECK_EQ(write_update(OTA_SIZE_UNKNOWN, 4096), ESP_ERR_OTA_VALIDATE_FAILED);
-    CHECK(strstr(fixture_log, "Checksum failed. Calculated 0x") && strstr(fixture_log, "New image failed verification"));
+    CHECK(strstr(fixture_log, "Checksum failed. Calculated 0x") &&
+          strstr(fixture_log, "New image failed verification"));
 
     fixture_clear_log();
     update[3001] ^= 4;

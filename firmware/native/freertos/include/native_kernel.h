@@ -43,6 +43,7 @@ struct tskTaskControlBlock {
     size_t stack_bytes;
     unsigned long thread;  /* pthread_t */
     void *native_context;  /* where the thread goes on when the task has deleted itself; on the thread's own stack */
+    uint8_t *native_base;  /* with KERNEL_OWN_STACKS off: the task's frames on its thread's stack end here */
     bool deleted;          /* waits for IDLE */
 
     /* blocking; guarded by the kernel lock, but for the word slept on */

@@ -15,6 +15,8 @@
 static EventGroupHandle_t group;
 static atomic_uint seen[3];
 
+static TaskHandle_t tasks[3];
+
 static void wait_for_both(void *arg)
 {
     int me = (int)(intptr_t)arg;
@@ -35,20 +37,26 @@ static void bits_are_set_cleared_and_awaited(void)
     TEST_EQ(0, xEventGroupGetBits(group));
 }
 
+static void start_waiters(TaskFunction_t code, int count)
+{
+    for (int i = 0; i < count; i++) {
+        atomic_store(&seen[i], 99);
+        TEST_EQ(pdPASS, xTaskCreate(code, "waiter", STACK, (void *)(intptr_t)i, 5, &tasks[i]));
+    }
+    for (int i = 0; i < count; i++) {
+        TEST_EVENTUALLY(eTaskGetState(tasks[i]) == eBlocked);
+    }
+}
+
 static void all_waiters_see_the_bits_that_one_clears(void)
 {
-    for (int i = 0; i < 3; i++) {
-        atomic_store(&seen[i], 0);
-        xTaskCreate(wait_for_both, "waiter", STACK, (void *)(intptr_t)i, 5, NULL);
-    }
-    vTaskDelay(3);
+    start_waiters(wait_for_both, 3);
     xEventGroupSetBits(group, 0x1);
     vTaskDelay(2);
-    TEST_EQ(0, atomic_load(&seen[0]));
+    TEST_EQ(99, atomic_load(&seen[0]));
     xEventGroupSetBits(group, 0x2);
-    vTaskDelay(3);
     for (int i = 0; i < 3; i++) {
-        TEST_EQ(0x3, atomic_load(&seen[i]));
+        TEST_EVENTUALLY(atomic_load(&seen[i]) == 0x3);
     }
     TEST_EQ(0, xEventGroupGetBits(group));
 }
@@ -56,32 +64,24 @@ static void all_waiters_see_the_bits_that_one_clears(void)
 static void meet(void *arg)
 {
     int me = (int)(intptr_t)arg;
-    atomic_store(&seen[me], xEventGroupSync(group, 1u << me, 0x7, 100));
+    atomic_store(&seen[me], xEventGroupSync(group, 1u << me, 0x7, 1000));
     vTaskDelete(NULL);
 }
 
 static void tasks_meet(void)
 {
-    for (int i = 0; i < 2; i++) {
-        atomic_store(&seen[i], 0);
-        xTaskCreate(meet, "meet", STACK, (void *)(intptr_t)i, 5, NULL);
-    }
-    vTaskDelay(2);
-    TEST_EQ(0x7, xEventGroupSync(group, 0x4, 0x7, 100));
-    vTaskDelay(2);
-    TEST_EQ(0x7, atomic_load(&seen[0]));
-    TEST_EQ(0x7, atomic_load(&seen[1]));
+    start_waiters(meet, 2);
+    TEST_EQ(0x7, xEventGroupSync(group, 0x4, 0x7, 1000));
+    TEST_EVENTUALLY(atomic_load(&seen[0]) == 0x7);
+    TEST_EVENTUALLY(atomic_load(&seen[1]) == 0x7);
     TEST_EQ(0, xEventGroupGetBits(group));
 }
 
 static void deletion_frees_the_waiters(void)
 {
-    atomic_store(&seen[0], 99);
-    xTaskCreate(wait_for_both, "waiter", STACK, (void *)0, 5, NULL);
-    vTaskDelay(2);
+    start_waiters(wait_for_both, 1);
     vEventGroupDelete(group);
-    vTaskDelay(2);
-    TEST_EQ(0, atomic_load(&seen[0]));
+    TEST_EVENTUALLY(atomic_load(&seen[0]) == 0);
 }
 
 void app_main(void)

@@ -57,10 +57,23 @@ extern char **board_argv;
         }                                                                          \
     } while (0)
 
-#define TEST_RUN(test)          \
-    do {                        \
-        printf("- %s\n", #test); \
-        test();                 \
+/** As soon as it is true, or two seconds later: for what another task does. Needs freertos/task.h. */
+#define TEST_EVENTUALLY(condition)                                                 \
+    do {                                                                           \
+        for (int ticks_ = 0; ticks_ < 200 && !(condition); ticks_++) {             \
+            vTaskDelay(1);                                                         \
+        }                                                                          \
+        TEST_TRUE(condition);                                                      \
+    } while (0)
+
+/** A board that panics starts again: the tests are not run a second time. */
+#define TEST_RUN(test)                                          \
+    do {                                                        \
+        if (board_hello()->reset_reason == BOARD_RESET_PANIC) { \
+            TEST_FAIL("%s", "there was a panic");               \
+        }                                                       \
+        printf("- %s\n", #test);                                \
+        test();                                                 \
     } while (0)
 
 #define TEST_END()              \

@@ -6,6 +6,7 @@
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -15,10 +16,16 @@
 #include "freertos/task.h"
 
 #define TASKS 4
-#define LINES 200
+#define LINES 500
+
+static atomic_int ready;
 
 static void chatter(void *arg)
 {
+    atomic_fetch_add(&ready, 1);
+    while (atomic_load(&ready) < TASKS) {
+        taskYIELD();
+    }
     for (int i = 0; i < LINES; i++) {
         switch (i % 3) {
         case 0:

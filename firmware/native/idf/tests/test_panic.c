@@ -75,24 +75,25 @@ static void fail_returned(void)
 
 static void fail_double_free(void)
 {
-    void *volatile block = malloc(40);
-    free(block);
-    free(block);
+    void *volatile block = heap_caps_malloc(40, MALLOC_CAP_8BIT);
+    heap_caps_free(block);
+    heap_caps_free(block);
 }
 
 static void fail_overrun(void)
 {
-    char *volatile block = malloc(40);
+    volatile char *block = heap_caps_malloc(40, MALLOC_CAP_8BIT);
     block[40] = 0;
-    free(block);
+    heap_caps_free((void *)block);
 }
 
+/* Found when the memory is handed out again. */
 static void fail_after_free(void)
 {
-    char *volatile block = malloc(400);
-    free(block);
+    volatile char *block = heap_caps_malloc(400, MALLOC_CAP_8BIT);
+    heap_caps_free((void *)block);
     block[201] = 0x42;
-    block = malloc(heap_caps_get_largest_free_block(MALLOC_CAP_DEFAULT)); /* found when it is handed out again */
+    block = heap_caps_malloc(heap_caps_get_largest_free_block(MALLOC_CAP_DEFAULT), MALLOC_CAP_8BIT);
 }
 
 static void fail_with_the_rest(void *arg)

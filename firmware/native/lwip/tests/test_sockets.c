@@ -96,7 +96,7 @@ static void select_waits_and_wakes(void)
     struct timeval limit = {.tv_usec = 50000};
     int64_t start = esp_timer_get_time();
     TEST_EQ(0, select(ends[0] + 1, &reads, NULL, NULL, &limit));
-    TEST_WITHIN(40000, 150000, esp_timer_get_time() - start);
+    TEST_WITHIN(40000, 1000000, esp_timer_get_time() - start);
     TEST_EQ(1, send(ends[1], "x", 1, 0));
     FD_SET(ends[0], &reads);
     TEST_EQ(1, select(ends[0] + 1, &reads, NULL, NULL, &limit));
@@ -131,7 +131,8 @@ static void write_until_it_fails(void *arg)
 
 static void wait_until_blocked(struct writer *writer)
 {
-    for (int before = -1; before != atomic_load(&writer->sent); vTaskDelay(10)) {
+    TEST_EVENTUALLY(atomic_load(&writer->sent) >= 5760);
+    for (int before = -1; before != atomic_load(&writer->sent); vTaskDelay(20)) {
         before = atomic_load(&writer->sent);
     }
     TEST_EQ(0, atomic_load(&writer->failed_with));
@@ -150,12 +151,10 @@ static void shutdown_ends_another_tasks_send(void)
     TEST_EQ(0, atomic_load(&writer.failed_with)); /* of no use against a writer */
     int64_t start = esp_timer_get_time();
     TEST_EQ(0, shutdown(ends[0], SHUT_RDWR));
-    while (atomic_load(&writer.failed_with) == 0 && esp_timer_get_time() < start + 1000000) {
-        vTaskDelay(1);
-    }
+    TEST_EVENTUALLY(atomic_load(&writer.failed_with) != 0);
     TEST_EQ(ENOTCONN, atomic_load(&writer.failed_with));
     TEST_EQ(107, ENOTCONN);
-    TEST_WITHIN(0, 100000, esp_timer_get_time() - start);
+    TEST_WITHIN(0, 500000, esp_timer_get_time() - start);
     TEST_EQ(0, close(ends[0]));
     close(ends[1]);
 }
@@ -168,42 +167,37 @@ static void a_stalled_send_ends_at_its_timeout(void)
     TEST_EQ(0, setsockopt(ends[0], SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)));
     struct writer writer = {.fd = ends[0]};
     xTaskCreate(write_until_it_fails, "writer", STACK, &writer, 5, NULL);
-    for (int i = 0; i < 200 && atomic_load(&writer.failed_with) == 0; i++) {
-        vTaskDelay(1);
-    }
+    TEST_EVENTUALLY(atomic_load(&writer.failed_with) != 0);
     TEST_EQ(EAGAIN, atomic_load(&writer.failed_with));
     close(ends[0]);
     close(ends[1]);
 }
 
+static void use_a_socket(void *arg)
+{
+    struct timeval limit = {.tv_usec = 10000};
+    char byte;
+    int fd = (int)(intptr_t)arg;
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)); /* goes through the TCP/IP task: needs the semaphore */
+    TEST_EQ(-1, recv(fd, &byte, 1, 0));
+    TEST_EQ(EAGAIN, errno);
+    vTaskDelete(NULL);
+}
+
 static void each_task_gives_its_semaphore_back(void)
 {
-    /* Deleted while blocked in send(): what lwIP allocated for the task itself comes back, the connection does not. */
-    size_t before = 0;
-    for (int i = 0; i < 3; i++) {
-        int ends[2];
-        connect_pair((uint16_t)(4010 + i), ends);
-        struct timeval limit = {.tv_usec = 10000};
-        char byte;
-        setsockopt(ends[0], SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
-        TEST_EQ(-1, recv(ends[0], &byte, 1, 0));
-        struct linger unused;
-        socklen_t len = sizeof(unused);
-        TEST_EQ(-1, getsockopt(ends[0], SOL_SOCKET, SO_LINGER, &unused, &len)); /* off, as on a chip */
-        TaskHandle_t task;
-        size_t free_bytes = heap_caps_get_free_size(MALLOC_CAP_DEFAULT);
-        struct writer writer = {.fd = -1};
-        xTaskCreate(write_until_it_fails, "fails", STACK, &writer, 5, &task);
-        for (int j = 0; j < 100 && atomic_load(&writer.failed_with) == 0; j++) {
-            vTaskDelay(1);
-        }
-        TEST_EQ(EBADF, atomic_load(&writer.failed_with));
-        vTaskDelay(2);
-        TEST_WITHIN(free_bytes - 64, free_bytes + 64, heap_caps_get_free_size(MALLOC_CAP_DEFAULT));
-        close(ends[1]);
-        close(ends[0]);
-        (void)before;
+    int fd = socket(AF_INET, SOCK_DGRAM, 0);
+    struct linger linger;
+    socklen_t len = sizeof(linger);
+    TEST_EQ(-1, getsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, &len)); /* off, as on a chip */
+    TEST_EQ(ENOPROTOOPT, errno);
+    vTaskDelay(5);
+    size_t before = heap_caps_get_free_size(MALLOC_CAP_DEFAULT);
+    for (int i = 0; i < 10; i++) {
+        TEST_EQ(pdPASS, xTaskCreate(use_a_socket, "user", STACK, (void *)(intptr_t)fd, 5, NULL));
+        TEST_EVENTUALLY(heap_caps_get_free_size(MALLOC_CAP_DEFAULT) == before);
     }
+    close(fd);
 }
 
 static void names_are_resolved(void)

@@ -75,6 +75,7 @@ class HostileBrokerTest(ShellTestCase):
                 connection.send(data)
                 self.assertNotIn(DISCONNECT, connection.wait_for_close())
                 connection = self.shake_hands(self.expect_error())
+        self.assertIn("received a topic that is too big for the buffer", self.shell.said)
 
     def test_answers_to_connect(self) -> None:
         connection = self.start()
