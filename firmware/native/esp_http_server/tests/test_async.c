@@ -64,8 +64,8 @@ static void begin(void)
     httpd_config_t config = test_config();
     server = test_start(&config);
     test_handle(server, HTTP_GET, "/hello", say_hello);
-    test_handle(server, HTTP_GET, "/work", hand_over);
-    test_handle(server, HTTP_POST, "/work", hand_over);
+    test_handle(server, HTTP_GET, "/slow", hand_over);
+    test_handle(server, HTTP_POST, "/slow", hand_over);
     completed = 0;
 }
 
@@ -80,7 +80,7 @@ static int begin_work(const char *request)
 static void a_worker_answers_while_others_are_served(void)
 {
     begin();
-    int slow = begin_work("GET /work HTTP/1.1\r\nX-Who: worker\r\n\r\n");
+    int slow = begin_work("GET /slow HTTP/1.1\r\nX-Who: worker\r\n\r\n");
     int quick = client_connect(TEST_PORT);
     client_expect_get(quick, "/hello", "hello");
     client_expect_get(quick, "/hello", "hello");
@@ -98,7 +98,7 @@ static void a_worker_answers_while_others_are_served(void)
 static void the_session_is_left_alone_until_it_is_complete(void)
 {
     begin();
-    int fd = begin_work("GET /work HTTP/1.1\r\nX-Who: first\r\n\r\n");
+    int fd = begin_work("GET /slow HTTP/1.1\r\nX-Who: first\r\n\r\n");
     client_send(fd, "GET /hello HTTP/1.1\r\nHost: board\r\n\r\n");
     TEST_TRUE(client_quiet(fd, 200));
     xSemaphoreGive(let_go);
@@ -112,7 +112,7 @@ static void the_session_is_left_alone_until_it_is_complete(void)
 static void a_worker_reads_the_body(void)
 {
     begin();
-    int fd = begin_work("POST /work HTTP/1.1\r\nX-Who: body\r\nContent-Length: 4\r\n\r\nabcd");
+    int fd = begin_work("POST /slow HTTP/1.1\r\nX-Who: body\r\nContent-Length: 4\r\n\r\nabcd");
     xSemaphoreGive(let_go);
     TEST_TRUE(client_read_until(fd, answer, sizeof(answer), "4\r\nabcd\r\n0\r\n\r\n"));
     TEST_TRUE(test_wait(&completed, 1, 1000));
@@ -128,8 +128,8 @@ static void a_session_at_work_is_not_purged(void)
     config.lru_purge_enable = true;
     server = test_start(&config);
     test_handle(server, HTTP_GET, "/hello", say_hello);
-    test_handle(server, HTTP_GET, "/work", hand_over);
-    int oldest = begin_work("GET /work HTTP/1.1\r\nX-Who: old\r\n\r\n");
+    test_handle(server, HTTP_GET, "/slow", hand_over);
+    int oldest = begin_work("GET /slow HTTP/1.1\r\nX-Who: old\r\n\r\n");
     int second = client_connect(TEST_PORT);
     client_expect_get(second, "/hello", "hello");
     int third = client_connect(TEST_PORT);
@@ -181,7 +181,7 @@ static void without_memory_there_is_no_copy(void)
 static void stop_does_not_wait_for_a_worker(void)
 {
     begin();
-    int fd = begin_work("GET /work HTTP/1.1\r\nX-Who: late\r\n\r\n");
+    int fd = begin_work("GET /slow HTTP/1.1\r\nX-Who: late\r\n\r\n");
     TEST_WITHIN(0, 220, test_stop(server));
     TEST_EQ(1, working);
     TEST_EQ(0, client_read_to_end(fd, answer, sizeof(answer), 1000)); /* its client was cut off */
