@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from pathlib import Path
 from typing import Annotated
 
@@ -11,16 +12,16 @@ import typer
 from rich.console import Console
 
 from . import __version__
-from .errors import BenchError, HilError, UsageError
+from .errors import BenchError, UsageError
 from .preflight import preflight
 from .results.run_dir import RunDir
 from .results.summary import print_summary
 from .run_tests import exit_code, run_pytest, with_defaults
 
-PLAIN_WIDTH = 130  # columns, where there is no terminal to ask
+PLAIN_WIDTH = 170  # columns, where there is no terminal to ask
 PASS, FIRMWARE_FAILED, USAGE, BENCH_FAILED = 0, 1, 2, 3
 
-app = typer.Typer(name="hil", no_args_is_help=True, add_completion=True, rich_markup_mode="rich")
+app = typer.Typer(name="hil", no_args_is_help=True, rich_markup_mode="rich", pretty_exceptions_enable=False)
 
 
 def _version(wanted: bool) -> None:
@@ -91,6 +92,8 @@ def main() -> None:
     except BenchError as error:
         _say(str(error))
         sys.exit(BENCH_FAILED)
-    except HilError as error:
-        _say(str(error))
+    except Exception as error:
+        # A fault of the rig must never look like one of the firmware.
+        traceback.print_exc()
+        _say(f"internal error: {error!r}")
         sys.exit(BENCH_FAILED)

@@ -52,9 +52,10 @@ def _mp_manager() -> Iterator[LazyQueueManager]:
 def cache_dir(request: pytest.FixtureRequest) -> str:
     """pytest-embedded's caches stay with the project, not in the machine's temporary folder."""
     chosen = request.config.getoption("cache_dir", None)
-    if chosen or request.config.cache is None:
+    cache: pytest.Cache | None = getattr(request.config, "cache", None)  # the plugin may be switched off
+    if chosen or cache is None:
         return str(request.getfixturevalue("cache_dir"))
-    return str(request.config.cache.mkdir("pytest-embedded"))
+    return str(cache.mkdir("pytest-embedded"))
 
 
 @pytest.fixture(scope="session")

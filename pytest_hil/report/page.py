@@ -25,6 +25,7 @@ def _row(test: dict[str, Any]) -> str:
         for log in test["logs"]
     )
     panics = "".join(f"<pre>{html.escape(str(panic.get('text') or panic['kind']))}</pre>" for panic in test["panics"])
+    seen = f"<br>{html.escape(test['seen'])}" if test["seen"] else ""
     failure = f"<pre>{html.escape(test['failure'])}</pre>" if test["failure"] else ""
     numbers = (
         figure(test["stop_ms"], " ms"),
@@ -35,7 +36,7 @@ def _row(test: dict[str, Any]) -> str:
     )
     cells = "".join(f'<td class="n">{number}</td>' for number in numbers)
     return (
-        f"<tr><td>{html.escape(short_id(test['id']))}{panics}{failure}</td><td>{html.escape(test['kind'])}</td>"
+        f"<tr><td>{html.escape(short_id(test['id']))}{seen}{panics}{failure}</td><td>{html.escape(test['kind'])}</td>"
         f'<td class="{outcome}">{outcome}</td>{cells}<td>{logs}</td></tr>'
     )
 

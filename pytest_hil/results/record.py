@@ -44,6 +44,7 @@ class TestRecord:
     heap_gained: int | None = None  # free heap after the last stop less free heap before the first
     update_s: float | None = None  # trigger published to `valid` seen, on the runner's clock
     observed: dict[str, Any] = field(default_factory=dict)  # what an observation saw
+    seen: str | None = None  # the same in a few words, for the summary
     failure: str | None = None  # the first line of why
 
     def log(self, path: Path, root: Path) -> None:

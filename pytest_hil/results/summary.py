@@ -30,6 +30,7 @@ def print_summary(results: dict[str, Any], run_path: Path, out: Console) -> None
         table.add_column(name)
     for name in ("stop", "forced", "heap gained", "OTA", "test took"):
         table.add_column(name, justify="right")
+    table.add_column("seen", no_wrap=True)
     for test in results["tests"]:
         outcome = str(test["outcome"])
         table.add_row(
@@ -41,6 +42,7 @@ def print_summary(results: dict[str, Any], run_path: Path, out: Console) -> None
             figure(test["heap_gained"], " KB", 1024, 1),
             figure(test["ota_ms"], " ms"),
             figure(test["duration_s"], " s", digits=1),
+            test["seen"] or "",
         )
     out.print(table)
     for test in results["tests"]:

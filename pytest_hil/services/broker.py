@@ -16,7 +16,7 @@ from .process import end, free_port, spawn_tied
 
 ATTEMPTS = 5  # another process may take the free port first
 START_TIMEOUT_S = 10.0  # from exec to its listener; some 10 ms on an idle machine
-PROGRAM = "mosquitto"
+PROGRAM = os.environ.get("HIL_MOSQUITTO", "mosquitto")
 # MQTT 3.1.1, clean session, client id "hil"; and the answer: accepted
 _CONNECT = b"\x10\x0f\x00\x04MQTT\x04\x02\x00\x3c\x00\x03hil"
 _CONNACK = b"\x20\x02\x00\x00"

@@ -116,6 +116,7 @@ class ImageServer:
         self.requests: list[Request] = []
         self._contents: dict[str, tuple[bytes, Reply]] = {}
         self._lock = threading.Lock()
+        self._recorded = threading.Condition(self._lock)
         self._server = _Server(("127.0.0.1", 0), _Handler)
         self._server.owner = self
         self.port = int(self._server.server_address[1])
@@ -132,8 +133,18 @@ class ImageServer:
             return self._contents.get(path, (None, plain_reply))
 
     def record(self, request: Request) -> None:
-        with self._lock:
+        with self._recorded:
             self.requests.append(request)
+            self._recorded.notify_all()
+
+    def wait_requests(self, count: int, timeout_s: float) -> list[Request]:
+        """Waits until so many requests have been answered. Raises AssertionError."""
+        with self._recorded:
+            if not self._recorded.wait_for(lambda: len(self.requests) >= count, timeout_s):
+                raise AssertionError(
+                    f"{len(self.requests)} requests of {count} within {timeout_s:g} s: {self.requests}"
+                )
+            return list(self.requests)
 
     def start(self) -> None:
         self._thread.start()

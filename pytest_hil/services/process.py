@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from ..errors import BenchError
 
 END_TIMEOUT_S = 5.0
+SYSTEM_PATH = "/usr/local/sbin:/usr/sbin"  # where Debian puts servers; not in an ordinary user's PATH
 # The runner may have died before the kernel was told to watch it; then nobody would ever end the child.
 _UNLESS_ORPHAN = 'test "$PPID" = "$0" && exec "$@"'
 
@@ -23,9 +24,10 @@ def spawn_tied(command: Sequence[str]) -> subprocess.Popen[bytes]:
 
     Raises BenchError when the program is not there.
     """
-    if shutil.which(command[0]) is None:
+    found = shutil.which(command[0]) or shutil.which(command[0], path=SYSTEM_PATH)
+    if found is None:
         raise BenchError(f"{command[0]} is not installed, or not in PATH: run 'make setup', or install it by hand")
-    tied = ["setpriv", "--pdeathsig", "TERM", "--", "sh", "-c", _UNLESS_ORPHAN, str(os.getpid()), *command]
+    tied = ["setpriv", "--pdeathsig", "TERM", "--", "sh", "-c", _UNLESS_ORPHAN, str(os.getpid()), found, *command[1:]]
     try:
         return subprocess.Popen(tied, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     except FileNotFoundError:

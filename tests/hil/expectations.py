@@ -84,6 +84,7 @@ def hangs(rig: Rig, since: int) -> None:
     assert not client.ended.is_set(), f"the stream ended: {client.ending}"
     assert_every_frame_whole(client)
     rig.record.observed |= {"hung_s": HANG_S, "beats": beats, "frames": more}
+    rig.record.seen = f"hung for {HANG_S:g} s, {more} frames went on"
 
 
 def panics_in_lwip(rig: Rig, since: int) -> None:
@@ -94,6 +95,7 @@ def panics_in_lwip(rig: Rig, since: int) -> None:
     boot = rig.console.wait_event("boot", EVENT_SLACK_S, panic.at_line)
     assert boot["reset_reason"] == "PANIC", f"reset reason {boot['reset_reason']}"
     rig.console.wait_event("ready", EVENT_SLACK_S, boot.at_line)
+    rig.record.seen = f"panic in {panic.function}"
 
 
 def stops_over_a_closed_socket(rig: Rig, since: int) -> None:
@@ -118,6 +120,7 @@ def sends_video_to_a_stranger(rig: Rig, since: int) -> None:
         "bytes_to_the_stranger": len(received),
         "began_with": received[:80].decode("latin-1"),
     }
+    rig.record.seen = f"{len(received)} bytes of video reached a stranger"
 
 
 def stops_over_closed_sockets(rig: Rig, since: int) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import json
 import struct
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -18,6 +19,16 @@ import pytest
 FAKE_BOARD = Path(__file__).parent / "fake_native_board.py"
 BOOT = 'print @hil {"n":0,"t":1,"ev":"boot","reset_reason":"POWERON","image_sha256":"' + "11" * 32 + '"}'
 READY = 'print @hil {"n":1,"t":2,"ev":"ready","heap_idle":1000,"heap":900}'
+
+
+def cut(whole: bytes, sizes: list[int]) -> Iterator[bytes]:
+    """The same bytes in pieces of these sizes, over and over."""
+    position = 0
+    for size in itertools.cycle(sizes):
+        if position >= len(whole):
+            return
+        yield whole[position : position + size]
+        position += size
 
 
 def partition_table() -> bytes:

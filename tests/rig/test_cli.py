@@ -171,7 +171,7 @@ def test_a_broker_that_cannot_start_is_3(hil: Hil, tmp_path: Path, monkeypatch: 
 
 
 def test_a_missing_broker_is_3(hil: Hil, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("HIL_MOSQUITTO", str(tmp_path / "mosquitto"))
     result = hil("run")
     assert result.returncode == 3
     assert "mosquitto is not installed" in one_line(result)

@@ -20,6 +20,7 @@ from pytest_hil.services.tcp_sink import TcpSink
 from pytest_hil.services.websocket_client import WebSocketClient
 
 from .bad_stream_server import BOUNDARY, CLOSING, chunk, frame, part, serving, stream
+from .conftest import cut
 
 
 def watch(reply: bytes, *, reset: bool = False) -> MjpegClient:
@@ -160,17 +161,13 @@ def test_waiting_for_frames_that_do_not_come_tells_how_it_ended() -> None:
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.data())
-def test_frames_do_not_depend_on_how_bytes_are_cut(data: st.DataObject) -> None:
-    frames = [frame(i, bytes(data.draw(st.binary(max_size=60)))) for i in range(3)]
-    whole = b"".join(part(body) for body in frames) + CLOSING
+@given(st.lists(st.binary(max_size=60), min_size=1, max_size=4), st.lists(st.integers(1, 50), min_size=1, max_size=20))
+def test_frames_do_not_depend_on_how_bytes_are_cut(payloads: list[bytes], sizes: list[int]) -> None:
+    frames = [frame(i, payload) for i, payload in enumerate(payloads)]
     reader = PartReader(BOUNDARY)
     found: list[bytes] = []
-    position = 0
-    while position < len(whole):
-        size = data.draw(st.integers(1, 50))
-        found += reader.feed(whole[position : position + size])
-        position += size
+    for piece in cut(b"".join(part(body) for body in frames) + CLOSING, sizes):
+        found += reader.feed(piece)
     assert (found, reader.closed, reader.problems, reader.unfinished) == (frames, True, [], False)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,10 +15,14 @@ from hypothesis import strategies as st
 from pytest_hil.console.console import Console
 from pytest_hil.console.record import ConsoleRecord, WaitFailed
 
+from .conftest import cut
+
 
 @pytest.fixture
-def record(tmp_path: Path) -> ConsoleRecord:
-    return ConsoleRecord(tmp_path / "console.log")
+def record(tmp_path: Path) -> Iterator[ConsoleRecord]:
+    record = ConsoleRecord(tmp_path / "console.log")
+    yield record
+    record.end("the test is over")
 
 
 def test_the_log_on_disk_is_the_bytes_received(record: ConsoleRecord) -> None:
@@ -96,54 +101,65 @@ def test_colours_and_carriage_returns_are_not_text(record: ConsoleRecord) -> Non
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.lists(st.sampled_from([b"a", b"bc", b"\r", b"\n", b"\r\n", b"\xc3\xa9", b"\x1b[0m"]), max_size=30), st.data())
+@given(
+    st.lists(st.sampled_from([b"a", b"bc", b"\r", b"\n", b"\r\n", b"\xc3\xa9", b"\x1b[0m"]), max_size=30),
+    st.lists(st.integers(1, 9), min_size=1, max_size=20),
+)
 def test_lines_do_not_depend_on_how_bytes_are_cut(
-    tmp_path_factory: pytest.TempPathFactory, pieces: list[bytes], data: st.DataObject
+    tmp_path_factory: pytest.TempPathFactory, pieces: list[bytes], sizes: list[int]
 ) -> None:
     whole = b"".join(pieces)
     folder = tmp_path_factory.mktemp("cut")
-    at_once, cut = ConsoleRecord(folder / "a"), ConsoleRecord(folder / "b")
+    at_once, in_pieces = ConsoleRecord(folder / "a"), ConsoleRecord(folder / "b")
     at_once.feed(whole)
-    rest = whole
-    while rest:
-        size = data.draw(st.integers(1, len(rest)))
-        cut.feed(rest[:size])
-        rest = rest[size:]
+    for piece in cut(whole, sizes):
+        in_pieces.feed(piece)
     at_once.end("")
-    cut.end("")
-    assert [line.raw for line in at_once.lines] == [line.raw for line in cut.lines]
+    in_pieces.end("")
+    assert [line.raw for line in at_once.lines] == [line.raw for line in in_pieces.lines]
 
 
 # ---- events
 
 
-def events_of(tmp_path: Path, *lines: str) -> Console:
-    console = Console(tmp_path / "console.log")
-    console.feed("".join(line + "\n" for line in lines).encode())
-    return console
+EventsOf = Callable[..., Console]
 
 
-def test_events_are_read_with_all_their_fields(tmp_path: Path) -> None:
-    console = events_of(tmp_path, '@hil {"n":4,"t":17,"ev":"ready","heap":5,"strange":[1]}')
+@pytest.fixture
+def events_of(tmp_path: Path) -> Iterator[EventsOf]:
+    consoles: list[Console] = []
+
+    def feed(*lines: str) -> Console:
+        console = Console(tmp_path / "console.log")
+        consoles.append(console)
+        console.feed("".join(line + "\n" for line in lines).encode())
+        return console
+
+    yield feed
+    for console in consoles:
+        console.end("the test is over")
+
+
+def test_events_are_read_with_all_their_fields(events_of: EventsOf) -> None:
+    console = events_of('@hil {"n":4,"t":17,"ev":"ready","heap":5,"strange":[1]}')
     event = console.wait_event("ready", 0)
     assert (event.n, event.t_ms, event["heap"], event["strange"]) == (4, 17, 5, [1])
     assert console.event_problems == []
 
 
-def test_a_gap_in_the_numbers_is_a_lost_event(tmp_path: Path) -> None:
-    console = events_of(tmp_path, '@hil {"n":0,"t":1,"ev":"boot"}', '@hil {"n":2,"t":9,"ev":"ready"}')
+def test_a_gap_in_the_numbers_is_a_lost_event(events_of: EventsOf) -> None:
+    console = events_of('@hil {"n":0,"t":1,"ev":"boot"}', '@hil {"n":2,"t":9,"ev":"ready"}')
     assert len(console.event_problems) == 1
     assert "n=2, expected 1" in console.event_problems[0]
 
 
-def test_a_repeated_number_is_told_too(tmp_path: Path) -> None:
-    console = events_of(tmp_path, '@hil {"n":5,"t":1,"ev":"beat"}', '@hil {"n":5,"t":9,"ev":"beat"}')
+def test_a_repeated_number_is_told_too(events_of: EventsOf) -> None:
+    console = events_of('@hil {"n":5,"t":1,"ev":"beat"}', '@hil {"n":5,"t":9,"ev":"beat"}')
     assert "n=5, expected 6" in console.event_problems[0]
 
 
-def test_counting_starts_with_the_first_event_received_and_anew_at_each_boot(tmp_path: Path) -> None:
+def test_counting_starts_with_the_first_event_received_and_anew_at_each_boot(events_of: EventsOf) -> None:
     console = events_of(
-        tmp_path,
         '@hil {"n":7,"t":1,"ev":"beat"}',
         '@hil {"n":8,"t":2,"ev":"beat"}',
         '@hil {"n":0,"t":0,"ev":"boot"}',
@@ -154,18 +170,18 @@ def test_counting_starts_with_the_first_event_received_and_anew_at_each_boot(tmp
 
 
 @pytest.mark.parametrize("line", ['@hil {"n":1,"t":2,"ev"', "@hil {}", '@hil {"n":"x","ev":"a"}', "@hil []"])
-def test_an_event_that_cannot_be_read_is_a_problem(tmp_path: Path, line: str) -> None:
-    assert len(events_of(tmp_path, line).event_problems) == 1
+def test_an_event_that_cannot_be_read_is_a_problem(events_of: EventsOf, line: str) -> None:
+    assert len(events_of(line).event_problems) == 1
 
 
-def test_waiting_for_an_event_ends_at_once_when_a_panic_comes(tmp_path: Path) -> None:
-    console = events_of(tmp_path, "assert failed: foo bar.c:12 (x > 0)")
+def test_waiting_for_an_event_ends_at_once_when_a_panic_comes(events_of: EventsOf) -> None:
+    console = events_of("assert failed: foo bar.c:12 (x > 0)")
     began = time.monotonic()
     with pytest.raises(WaitFailed, match="a panic came: assert in foo"):
         console.wait_event("ready", 30)
     assert time.monotonic() - began < 1
 
 
-def test_resets_are_read(tmp_path: Path) -> None:
-    console = events_of(tmp_path, "rst:0xc (SW_CPU),boot:0x13 (SPI_FAST_FLASH_BOOT)")
+def test_resets_are_read(events_of: EventsOf) -> None:
+    console = events_of("rst:0xc (SW_CPU),boot:0x13 (SPI_FAST_FLASH_BOOT)")
     assert [(reset.code, reset.name) for reset in console.resets] == [(0xC, "SW_CPU")]

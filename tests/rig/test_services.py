@@ -97,7 +97,7 @@ def test_the_image_server_serves_whole_and_in_part_and_remembers(url: tuple[Imag
     assert requests.get(address, headers={"Range": "bytes=5000-"}, timeout=5).status_code == 416
     assert requests.head(address, timeout=5).headers["Content-Length"] == str(len(CONTENT))
     assert requests.get(address + "x", timeout=5).status_code == 404
-    assert [(r.status, r.bytes_sent) for r in server.requests] == [
+    assert [(r.status, r.bytes_sent) for r in server.wait_requests(6, 5)] == [
         (200, 1024),
         (206, 10),
         (206, 24),

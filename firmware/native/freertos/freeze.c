@@ -66,9 +66,18 @@ static void on_stop_signal(int signal_number, siginfo_t *info, void *context_ptr
 #else
     uintptr_t frames = (uintptr_t)context->uc_mcontext.sp;
 #endif
-    if (!kernel_is_held()) {
-        stand_still(xTaskGetCurrentTaskHandle(), frames);
+    if (kernel_is_held()) {
+        return; /* stops when it lets go: kernel_release() */
     }
+    struct tskTaskControlBlock *self = xTaskGetCurrentTaskHandle();
+#if !KERNEL_OWN_STACKS
+    /* ThreadSanitizer may run this later and deeper in the stack than the context says: what is in use is spared. */
+    uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+    if (self != NULL && here > frames && here < (uintptr_t)self->native_base) {
+        frames = here;
+    }
+#endif
+    stand_still(self, frames);
 }
 
 void kernel_stop_here(void)
@@ -76,7 +85,11 @@ void kernel_stop_here(void)
 #if KERNEL_OWN_STACKS
     pthread_kill(pthread_self(), STOP_SIGNAL); /* off this stack, which is about to be overwritten */
 #else
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, &before); /* the signal may still be on its way: it must find nobody */
     stand_still(xTaskGetCurrentTaskHandle(), (uintptr_t)__builtin_frame_address(0));
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
 #endif
 }
 

@@ -79,8 +79,9 @@ static void *thread_main(void *arg)
     kernel_set_self(task);
     kernel_signal_stack(signal_stack, sizeof(signal_stack));
     task->native_context = &context;
-    kernel_hold();
-    kernel_release(); /* whoever stopped this task before it knew itself is heard here */
+    sigset_t none;
+    sigemptyset(&none);
+    pthread_sigmask(SIG_SETMASK, &none, NULL); /* whoever stopped this task before it knew itself is heard here */
 #if KERNEL_OWN_STACKS
     getcontext(&context.task);
     context.task.uc_stack.ss_sp = task->stack;
@@ -143,9 +144,13 @@ static bool start_thread(struct tskTaskControlBlock *task)
 {
     pthread_attr_t attributes;
     pthread_t thread;
+    sigset_t all, before;
+    sigfillset(&all);
     pthread_attr_init(&attributes);
     pthread_attr_setstacksize(&attributes, KERNEL_OWN_STACKS ? NATIVE_STACK_BYTES : SANITIZER_STACK_BYTES);
+    pthread_sigmask(SIG_BLOCK, &all, &before); /* the thread inherits this, until it is ready for a signal */
     int rc = pthread_create(&thread, &attributes, thread_main, task);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
     pthread_attr_destroy(&attributes);
     task->thread = thread;
     return rc == 0;

@@ -3,9 +3,9 @@
  *
  * Event loops.
  *
- * As in ESP-IDF the loop's recursive mutex is held while an event's handlers run: a handler may register and unregister,
- * and another task that unregisters returns only when no handler runs any more. Handlers for any event come first,
- * then those for any id of the base, then those for the id; each in the order of registration.
+ * As in ESP-IDF the loop's recursive mutex is held while an event's handlers run: a handler may register and
+ * unregister, and another task that unregisters returns only when no handler runs any more. Handlers for any event come
+ * first, then those for any id of the base, then those for the id; each in the order of registration.
  */
 #include <stdatomic.h>
 #include <string.h>
@@ -363,5 +363,6 @@ esp_err_t esp_event_post_to(esp_event_loop_handle_t handle, esp_event_base_t bas
 
 esp_err_t esp_event_post(esp_event_base_t base, int32_t id, const void *data, size_t data_size, TickType_t ticks)
 {
-    return default_loop == NULL ? ESP_ERR_INVALID_STATE : esp_event_post_to(default_loop, base, id, data, data_size, ticks);
+    esp_err_t err = with_default(ESP_ERR_INVALID_STATE);
+    return err != ESP_OK ? err : esp_event_post_to(default_loop, base, id, data, data_size, ticks);
 }

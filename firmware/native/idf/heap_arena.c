@@ -13,88 +13,20 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "heap_block.h"
 #include "heap_internal.h"
 #include "native_kernel.h"
 
-#if defined(__SANITIZE_ADDRESS__)
-#include <sanitizer/asan_interface.h>
-#else
-#define ASAN_POISON_MEMORY_REGION(address, size)   ((void)(address), (void)(size))
-#define ASAN_UNPOISON_MEMORY_REGION(address, size) ((void)(address), (void)(size))
-#endif
-
 #define DEFAULT_ARENA_BYTES (640u * 1024u)
-#define ALIGNMENT      16u
-#define HEAD_CANARY    0xABBA1234u
-#define TAIL_CANARY    0xBAAD5678u
-#define FREE_CANARY    0xFEFEFEFEu
-#define FREE_FILL      0xFE
-#define MALLOC_FILL    0xCE
-#define USED           1u
-#define MIN_BLOCK      48u /* header, links, and something to give */
-#define BINS           64u
-
-struct block {
-    uint32_t prev_size; /* of the block before this one, 0 = this is the first */
-    uint32_t size;      /* with this header; a multiple of ALIGNMENT, plus USED */
-    uint32_t requested; /* bytes asked for */
-    uint32_t canary;
-};
-
-struct links {
-    struct block *next;
-    struct block *prev;
-};
-
-_Static_assert(sizeof(struct block) == ALIGNMENT, "payloads follow their header and are aligned");
+#define BINS 64u
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards all below */
-static uint8_t *arena;
-static size_t arena_bytes;
+uint8_t *heap_start;
+size_t heap_bytes;
 static struct block *bins[BINS];
 static uint64_t bins_used; /* bit n: bins[n] is not empty */
 static struct heap_counts counts;
 static long fail_after = -1;
-
-static uint8_t *payload_of(struct block *block)
-{
-    return (uint8_t *)(block + 1);
-}
-
-static struct links *links_of(struct block *block)
-{
-    return (struct links *)(block + 1);
-}
-
-static size_t size_of(const struct block *block)
-{
-    return block->size & ~(uint32_t)USED;
-}
-
-static bool is_used(const struct block *block)
-{
-    return (block->size & USED) != 0;
-}
-
-static struct block *next_of(struct block *block)
-{
-    uint8_t *next = (uint8_t *)block + size_of(block);
-    return next < arena + arena_bytes ? (struct block *)next : NULL;
-}
-
-static struct block *prev_of(struct block *block)
-{
-    return block->prev_size != 0 ? (struct block *)((uint8_t *)block - block->prev_size) : NULL;
-}
-
-static void set_size(struct block *block, size_t size, uint32_t used)
-{
-    block->size = (uint32_t)size | used;
-    struct block *next = next_of(block);
-    if (next != NULL) {
-        next->prev_size = (uint32_t)size;
-    }
-}
 
 /* Four bins for each power of two: the blocks of a higher bin are larger than all of a lower one. */
 static unsigned bin_of(size_t size)
@@ -160,64 +92,16 @@ static struct block *find_free(size_t size)
     return NULL;
 }
 
-void heap_corrupt(const char *what, const void *where, uint32_t expected, uint32_t found)
-{
-    printf("CORRUPT HEAP: %s at %p. Expected 0x%08x got 0x%08x\n", what, where, (unsigned)expected, (unsigned)found);
-}
-
-/* Freed memory shows one of two fills: the heap's own, or that of a dead task's stack. Both ends are aligned. */
-static bool fill_is_intact(const uint8_t *from, const uint8_t *end, bool report)
-{
-    const uint64_t freed = UINT64_C(0x0101010101010101) * FREE_FILL;
-    const uint64_t stack = UINT64_C(0x0101010101010101) * STACK_FILL;
-    for (const uint8_t *at = from; at < end; at += sizeof(uint64_t)) {
-        uint64_t word;
-        memcpy(&word, at, sizeof(word));
-        if (word != freed && word != stack) {
-            if (report) {
-                uint32_t found = (uint32_t)word != (uint32_t)freed ? (uint32_t)word : (uint32_t)(word >> 32);
-                heap_corrupt("Invalid data", at, (uint32_t)freed, found);
-            }
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool tail_is_intact(struct block *block, bool report)
-{
-    const uint8_t *tail = payload_of(block) + block->requested;
-    uint32_t found = 0;
-    if (block->requested + sizeof(found) > size_of(block) - sizeof(*block)) {
-        tail = payload_of(block);
-    }
-    ASAN_UNPOISON_MEMORY_REGION(tail, sizeof(found));
-    memcpy(&found, tail, sizeof(found));
-    if (found != TAIL_CANARY && report) {
-        heap_corrupt("Bad tail", tail, TAIL_CANARY, found);
-    }
-    return found == TAIL_CANARY;
-}
-
-static bool head_is_intact(struct block *block, bool report)
-{
-    bool intact = block->canary == HEAD_CANARY && is_used(block);
-    if (!intact && report) {
-        heap_corrupt("Bad head", block, HEAD_CANARY, block->canary);
-    }
-    return intact;
-}
-
 static void init_locked(size_t bytes)
 {
-    arena_bytes = bytes & ~(size_t)(ALIGNMENT - 1);
-    arena = mmap(NULL, arena_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    assert(arena != MAP_FAILED && arena_bytes >= MIN_BLOCK && arena_bytes <= UINT32_MAX);
-    struct block *block = (struct block *)arena;
-    memset(arena, FREE_FILL, arena_bytes);
+    heap_bytes = bytes & ~(size_t)(ALIGNMENT - 1);
+    heap_start = mmap(NULL, heap_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    assert(heap_start != MAP_FAILED && heap_bytes >= MIN_BLOCK && heap_bytes <= UINT32_MAX);
+    struct block *block = (struct block *)heap_start;
+    memset(heap_start, FREE_FILL, heap_bytes);
     block->prev_size = 0;
     block->canary = FREE_CANARY;
-    set_size(block, arena_bytes, 0);
+    set_size(block, heap_bytes, 0);
     bin_insert(block);
     counts.min_free_bytes = counts.free_bytes;
     ASAN_POISON_MEMORY_REGION(payload_of(block) + sizeof(struct links),
@@ -228,7 +112,7 @@ void heap_lock(void)
 {
     kernel_hold();
     pthread_mutex_lock(&lock);
-    if (arena == NULL) {
+    if (heap_start == NULL) {
         init_locked(DEFAULT_ARENA_BYTES);
     }
 }
@@ -243,7 +127,7 @@ void heap_arena_init(size_t bytes)
 {
     kernel_hold();
     pthread_mutex_lock(&lock);
-    assert(arena == NULL);
+    assert(heap_start == NULL);
     init_locked(bytes);
     pthread_mutex_unlock(&lock);
     kernel_release();
@@ -258,7 +142,7 @@ void heap_arena_fail_after(long k)
 
 bool heap_arena_contains(const void *ptr)
 {
-    return (const uint8_t *)ptr >= arena && (const uint8_t *)ptr < arena + arena_bytes;
+    return (const uint8_t *)ptr >= heap_start && (const uint8_t *)ptr < heap_start + heap_bytes;
 }
 
 /* Gives the end of a block, from @p size on, back; its payload holds one of the fills already. */
@@ -295,7 +179,8 @@ static void take(struct block *block, size_t size)
     uint8_t *end = (uint8_t *)block + size;
     bin_remove(block);
     ASAN_UNPOISON_MEMORY_REGION(payload_of(block), size - sizeof(*block));
-    bool intact = block->canary == FREE_CANARY && fill_is_intact(payload_of(block) + sizeof(struct links), end, true);
+    bool intact =
+        block->canary == FREE_CANARY && heap_fill_is_intact(payload_of(block) + sizeof(struct links), end, true);
     assert(intact && "free memory was written to");
     (void)intact;
     if (size_of(block) - size >= MIN_BLOCK) {
@@ -321,7 +206,7 @@ static bool must_fail(void)
 
 void *heap_take(size_t bytes)
 {
-    if (bytes == 0 || bytes > arena_bytes || must_fail()) {
+    if (bytes == 0 || bytes > heap_bytes || must_fail()) {
         return NULL;
     }
     struct block *block = find_free(block_size_for(bytes));
@@ -339,7 +224,7 @@ void *heap_take_aligned(size_t alignment, size_t bytes)
     if (alignment <= ALIGNMENT) {
         return heap_take(bytes);
     }
-    if (bytes == 0 || bytes > arena_bytes || must_fail()) {
+    if (bytes == 0 || bytes > heap_bytes || must_fail()) {
         return NULL;
     }
     size_t size = block_size_for(bytes);
@@ -370,7 +255,7 @@ struct block *heap_checked_block(void *ptr)
 {
     struct block *block = (struct block *)ptr - 1;
     bool aligned = heap_arena_contains(ptr) && ((uintptr_t)ptr & (ALIGNMENT - 1)) == 0;
-    if (!aligned || !head_is_intact(block, true) || !tail_is_intact(block, true)) {
+    if (!aligned || !heap_head_is_intact(block, true) || !heap_tail_is_intact(block, true)) {
         return NULL;
     }
     return block;
@@ -444,7 +329,7 @@ struct heap_counts heap_count(void)
 
 size_t heap_total(void)
 {
-    return arena_bytes;
+    return heap_bytes;
 }
 
 size_t heap_largest(void)
@@ -458,35 +343,4 @@ size_t heap_largest(void)
         largest -= sizeof(struct block) + sizeof(uint32_t);
     }
     return largest;
-}
-
-#if defined(__SANITIZE_ADDRESS__)
-__attribute__((no_sanitize("address")))
-#endif
-bool heap_check(bool report)
-{
-    uint32_t prev_size = 0;
-    for (struct block *block = (struct block *)arena; block != NULL; block = next_of(block)) {
-        if (block->prev_size != prev_size || size_of(block) < 2 * ALIGNMENT) {
-            if (report) {
-                heap_corrupt("Bad head", block, prev_size, block->prev_size);
-            }
-            return false;
-        }
-        if (is_used(block)) {
-            if (!head_is_intact(block, report) || !tail_is_intact(block, report)) {
-                return false;
-            }
-        } else {
-            uint8_t *from = payload_of(block) + sizeof(struct links), *end = (uint8_t *)block + size_of(block);
-            ASAN_UNPOISON_MEMORY_REGION(from, end - from);
-            bool intact = fill_is_intact(from, end, report);
-            ASAN_POISON_MEMORY_REGION(from, end - from);
-            if (!intact) {
-                return false;
-            }
-        }
-        prev_size = (uint32_t)size_of(block);
-    }
-    return true;
 }

@@ -257,3 +257,13 @@ void panic_init(void)
         sigaction(faults[i], &action, NULL);
     }
 }
+
+#ifdef __SANITIZE_ADDRESS__
+const char *__asan_default_options(void);
+
+/* Tasks have signal stacks of their own; and a program that ends by reset leaves everything behind. */
+const char *__asan_default_options(void)
+{
+    return "use_sigaltstack=0:detect_leaks=0";
+}
+#endif

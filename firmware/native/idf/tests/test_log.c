@@ -1,8 +1,8 @@
 /*
  * SPDX-License-Identifier: Apache-2.0
  *
- * The log: its form is seen from outside (see CMakeLists.txt); here its levels, and that lines of many tasks stay whole,
- * which the program checks by reading its own serial line.
+ * The log: its form is seen from outside (see CMakeLists.txt); here its levels, and that lines of many tasks stay
+ * whole, which the program checks by reading its own serial line.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>

@@ -195,7 +195,7 @@ static void each_task_gives_its_semaphore_back(void)
     size_t before = heap_caps_get_free_size(MALLOC_CAP_DEFAULT);
     for (int i = 0; i < 10; i++) {
         TEST_EQ(pdPASS, xTaskCreate(use_a_socket, "user", STACK, (void *)(intptr_t)fd, 5, NULL));
-        TEST_EVENTUALLY(heap_caps_get_free_size(MALLOC_CAP_DEFAULT) == before);
+        TEST_EVENTUALLY(heap_caps_get_free_size(MALLOC_CAP_DEFAULT) >= before); /* more, when an old connection expires */
     }
     close(fd);
 }

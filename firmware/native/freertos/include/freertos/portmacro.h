@@ -11,6 +11,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "esp_heap_caps.h" /* as ESP-IDF's own does: esp_http_server.h leans on it */
+
 #ifdef __cplusplus
 extern "C" {
 #endif
