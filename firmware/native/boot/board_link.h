@@ -11,12 +11,12 @@
 #include <stdint.h>
 
 /* stdin, stdout and stderr of the program are the serial line (UART0). */
-#define BOARD_FD_NET 3   /* AF_UNIX SOCK_SEQPACKET, one Ethernet frame (no FCS) a packet, both ways */
-#define BOARD_FD_LINK 4  /* AF_UNIX SOCK_SEQPACKET, struct board_request up, struct board_reply down */
+#define BOARD_FD_NET   3 /* AF_UNIX SOCK_SEQPACKET, one Ethernet frame (no FCS) a packet, both ways */
+#define BOARD_FD_LINK  4 /* AF_UNIX SOCK_SEQPACKET, struct board_request up, struct board_reply down */
 #define BOARD_FD_FLASH 5 /* the flash file, opened read-only: mapped for reads, as a chip maps its flash */
 
 #define BOARD_FLASH_SECTOR 4096u /* bytes; the smallest unit of erase */
-#define BOARD_LINK_DATA 4096u    /* bytes of payload in one request, at most */
+#define BOARD_LINK_DATA    4096u /* bytes of payload in one request, at most */
 
 enum board_op {
     BOARD_OP_HELLO = 1,   /* -> board_reply.hello; sent once, first */
@@ -44,9 +44,9 @@ struct board_hello {
     uint32_t reset_reason; /* enum board_reset */
     uint32_t heap_bytes;   /* size of the one heap arena */
     uint32_t flash_bytes;
-    uint32_t app_offset;   /* flash address of the slot this program was loaded from; 0 when run by --program */
-    uint32_t app_size;     /* size of that partition, bytes */
-    uint32_t seed;         /* for esp_random(); a run is repeatable as far as time allows */
+    uint32_t app_offset; /* flash address of the slot this program was loaded from; 0 when run by --program */
+    uint32_t app_size;   /* size of that partition, bytes */
+    uint32_t seed;       /* for esp_random(); a run is repeatable as far as time allows */
     uint8_t mac[6];
     uint8_t reserved[2];
 };
@@ -60,7 +60,7 @@ struct board_request {
 };
 
 struct board_reply {
-    int32_t err; /* esp_err_t: 0 = ESP_OK, 0x102 = INVALID_ARG, 0x104 = INVALID_SIZE, -1 = FAIL */
+    int32_t err;              /* esp_err_t: 0 = ESP_OK, 0x102 = INVALID_ARG, 0x104 = INVALID_SIZE, -1 = FAIL */
     struct board_hello hello; /* BOARD_OP_HELLO alone */
 };
 

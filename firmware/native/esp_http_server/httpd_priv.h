@@ -18,7 +18,7 @@
 #define HTTPD_BLOCK_BYTES 128
 
 /* Holds a request line or a header section, whichever may be longer, and later the response's first headers. */
-#define HTTPD_SCRATCH_BYTES                                                                                            \
+#define HTTPD_SCRATCH_BYTES \
     ((HTTPD_MAX_REQ_HDR_LEN > HTTPD_MAX_URI_LEN ? HTTPD_MAX_REQ_HDR_LEN : HTTPD_MAX_URI_LEN) + 1)
 
 #define HTTPD_FREE_SLOT (-1)

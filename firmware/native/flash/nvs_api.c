@@ -118,10 +118,10 @@ static esp_err_t erase_partition(const char *label)
     return where ? esp_partition_erase_range(where, 0, where->size) : ESP_ERR_NOT_FOUND;
 }
 
-#define LOCKED(call)                                                                                                   \
-    flash_port_lock(FLASH_LOCK_NVS);                                                                                   \
-    esp_err_t locked_err = (call);                                                                                     \
-    flash_port_unlock(FLASH_LOCK_NVS);                                                                                 \
+#define LOCKED(call)                   \
+    flash_port_lock(FLASH_LOCK_NVS);   \
+    esp_err_t locked_err = (call);     \
+    flash_port_unlock(FLASH_LOCK_NVS); \
     return locked_err
 
 esp_err_t nvs_flash_init_partition(const char *partition_label)
@@ -242,14 +242,14 @@ static esp_err_t get_number(nvs_handle_t handle, nvs_type_t type, const char *ke
              : ESP_ERR_NVS_INVALID_HANDLE;
 }
 
-#define NUMBER(suffix, c_type, nvs_type)                                                                               \
-    esp_err_t nvs_set_##suffix(nvs_handle_t handle, const char *key, c_type value)                                     \
-    {                                                                                                                  \
-        LOCKED(set(handle, nvs_type, key, &value, sizeof value));                                                      \
-    }                                                                                                                  \
-    esp_err_t nvs_get_##suffix(nvs_handle_t handle, const char *key, c_type *out_value)                                \
-    {                                                                                                                  \
-        LOCKED(get_number(handle, nvs_type, key, out_value, sizeof *out_value));                                       \
+#define NUMBER(suffix, c_type, nvs_type)                                                \
+    esp_err_t nvs_set_##suffix(nvs_handle_t handle, const char *key, c_type value)      \
+    {                                                                                   \
+        LOCKED(set(handle, nvs_type, key, &value, sizeof value));                       \
+    }                                                                                   \
+    esp_err_t nvs_get_##suffix(nvs_handle_t handle, const char *key, c_type *out_value) \
+    {                                                                                   \
+        LOCKED(get_number(handle, nvs_type, key, out_value, sizeof *out_value));        \
     }
 
 NUMBER(i8, int8_t, NVS_TYPE_I8)

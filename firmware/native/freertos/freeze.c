@@ -19,8 +19,8 @@
 
 #if !KERNEL_OWN_STACKS
 /* The task's frames lie on its thread's stack, which nobody gets: what the heap would do to them is done here. */
-__attribute__((no_sanitize("address", "thread", "undefined"))) static void overwrite_frames(
-    struct tskTaskControlBlock *self, uintptr_t from)
+__attribute__((no_sanitize("address", "thread", "undefined"))) static void
+overwrite_frames(struct tskTaskControlBlock *self, uintptr_t from)
 {
     for (volatile uint8_t *at = (volatile uint8_t *)from; at < self->native_base; at++) {
         *at = STACK_FILL;

@@ -65,8 +65,8 @@ bool kernel_futex_wait(atomic_uint *word, uint32_t value, int64_t deadline_us)
         until = (struct timespec){.tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000};
         limit = &until;
     }
-    long rc = syscall(SYS_futex, word, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, value, limit, NULL,
-                      FUTEX_BITSET_MATCH_ANY);
+    long rc =
+        syscall(SYS_futex, word, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, value, limit, NULL, FUTEX_BITSET_MATCH_ANY);
     return !(rc < 0 && errno == ETIMEDOUT);
 }
 

@@ -20,7 +20,12 @@ struct QueueDefinition {
     UBaseType_t length;
     UBaseType_t count;
     UBaseType_t head; /* index of the item to be received next */
-    enum { KIND_QUEUE, KIND_SEMAPHORE, KIND_MUTEX, KIND_RECURSIVE_MUTEX } kind;
+    enum {
+        KIND_QUEUE,
+        KIND_SEMAPHORE,
+        KIND_MUTEX,
+        KIND_RECURSIVE_MUTEX
+    } kind;
     TaskHandle_t holder; /* of a mutex */
     UBaseType_t depth;   /* of a recursive mutex */
     bool is_static;

@@ -22,11 +22,11 @@
 #include "esp_system.h"
 #include "heap_arena.h"
 
-#define NATIVE_STACK_BYTES (128u * 1024u)
-#define SIGNAL_STACK_BYTES (64u * 1024u)
+#define NATIVE_STACK_BYTES    (128u * 1024u)
+#define SIGNAL_STACK_BYTES    (64u * 1024u)
 #define SANITIZER_STACK_BYTES (2u * 1024u * 1024u)
-#define MIN_STACK_BYTES    768u
-#define CANARY_BYTES       16u
+#define MIN_STACK_BYTES       768u
+#define CANARY_BYTES          16u
 
 static struct tskTaskControlBlock *all_tasks; /* newest first; with those below: under the kernel lock */
 static struct tskTaskControlBlock *dead_tasks;

@@ -25,7 +25,13 @@ struct tmrTimerControl {
 };
 
 struct command {
-    enum { COMMAND_START, COMMAND_STOP, COMMAND_DELETE, COMMAND_CHANGE_PERIOD, COMMAND_CALL } what;
+    enum {
+        COMMAND_START,
+        COMMAND_STOP,
+        COMMAND_DELETE,
+        COMMAND_CHANGE_PERIOD,
+        COMMAND_CALL
+    } what;
     TimerHandle_t timer;
     TickType_t tick; /* when it was given; for CHANGE_PERIOD see period */
     TickType_t period;
@@ -120,7 +126,7 @@ void kernel_timers_start(void)
 {
     commands = xQueueCreate(configTIMER_QUEUE_LENGTH, sizeof(struct command));
     BaseType_t ok = commands != NULL ? xTaskCreatePinnedToCore(service_main, "Tmr Svc", configTIMER_TASK_STACK_DEPTH,
-                                                              NULL, TIMER_TASK_PRIORITY, &service_task, 0)
+                                                               NULL, TIMER_TASK_PRIORITY, &service_task, 0)
                                      : pdFAIL;
     configASSERT(ok == pdPASS);
     (void)ok;

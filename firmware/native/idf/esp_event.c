@@ -43,9 +43,9 @@ struct loop {
     QueueHandle_t queue;
     SemaphoreHandle_t mutex; /* guards handlers, and is held while they run */
     struct handler *handlers;
-    TaskHandle_t task;    /* the loop's own, or NULL */
+    TaskHandle_t task;             /* the loop's own, or NULL */
     _Atomic(TaskHandle_t) running; /* who dispatches now */
-    int walking;          /* depth of dispatches that walk the list */
+    int walking;                   /* depth of dispatches that walk the list */
 };
 
 static struct loop *default_loop;
@@ -97,8 +97,8 @@ static void dispatch(struct loop *loop, struct posted *event)
     loop->running = NULL;
     xSemaphoreGiveRecursive(loop->mutex);
     if (!handled) {
-        ESP_LOGD(TAG, "no handlers have been registered for event %s:%d posted to loop %p", event->base,
-                 (int)event->id, (void *)loop);
+        ESP_LOGD(TAG, "no handlers have been registered for event %s:%d posted to loop %p", event->base, (int)event->id,
+                 (void *)loop);
     }
     heap_caps_free(event->data);
 }

@@ -12,8 +12,8 @@
 #include "esp_log.h"
 #include "native_kernel.h"
 
-#define MAX_TAGS 32
-#define TAG_BYTES 24
+#define MAX_TAGS       32
+#define TAG_BYTES      24
 #define BYTES_PER_LINE 16
 
 static struct {
@@ -70,7 +70,7 @@ vprintf_like_t esp_log_set_vprintf(vprintf_like_t function)
 void esp_log_writev(esp_log_level_t level, const char *tag, const char *format, va_list args)
 {
     if (level <= esp_log_level_get(tag)) {
-        atomic_load(&print)(format, args);
+        atomic_load (&print)(format, args);
     }
 }
 

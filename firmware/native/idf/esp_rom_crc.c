@@ -9,10 +9,13 @@
 #define POLY16 0x8408u     /* CRC-16-CCITT, reflected */
 #define POLY8  0xE0u       /* CRC-8, reflected */
 
-#define STEP(poly, v)      (((v) & 1u) != 0 ? ((v) >> 1) ^ (poly) : (v) >> 1)
-#define NIBBLE(poly, v)    STEP(poly, STEP(poly, STEP(poly, STEP(poly, v))))
-#define ROW(poly, v)       NIBBLE(poly, v), NIBBLE(poly, (v) + 1), NIBBLE(poly, (v) + 2), NIBBLE(poly, (v) + 3)
-#define TABLE(poly)        {ROW(poly, 0u), ROW(poly, 4u), ROW(poly, 8u), ROW(poly, 12u)}
+#define STEP(poly, v)   (((v)&1u) != 0 ? ((v) >> 1) ^ (poly) : (v) >> 1)
+#define NIBBLE(poly, v) STEP(poly, STEP(poly, STEP(poly, STEP(poly, v))))
+#define ROW(poly, v)    NIBBLE(poly, v), NIBBLE(poly, (v) + 1), NIBBLE(poly, (v) + 2), NIBBLE(poly, (v) + 3)
+#define TABLE(poly)                                                 \
+    {                                                               \
+        ROW(poly, 0u), ROW(poly, 4u), ROW(poly, 8u), ROW(poly, 12u) \
+    }
 
 uint32_t esp_rom_crc32_le(uint32_t crc, uint8_t const *buf, uint32_t len)
 {

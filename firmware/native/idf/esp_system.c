@@ -14,8 +14,8 @@
 #include "native_kernel.h"
 
 #define SHUTDOWN_HANDLERS 5 /* as many as ESP-IDF has room for */
-#define STRING_(x) #x
-#define STRING(x)  STRING_(x)
+#define STRING_(x)        #x
+#define STRING(x)         STRING_(x)
 
 static shutdown_handler_t shutdown_handlers[SHUTDOWN_HANDLERS]; /* kernel lock */
 

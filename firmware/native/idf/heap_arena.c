@@ -18,7 +18,7 @@
 #include "native_kernel.h"
 
 #define DEFAULT_ARENA_BYTES (640u * 1024u)
-#define BINS 64u
+#define BINS                64u
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards all below */
 uint8_t *heap_start;

@@ -17,14 +17,14 @@
 #define ASAN_UNPOISON_MEMORY_REGION(address, size) ((void)(address), (void)(size))
 #endif
 
-#define ALIGNMENT      16u
-#define HEAD_CANARY    0xABBA1234u
-#define TAIL_CANARY    0xBAAD5678u
-#define FREE_CANARY    0xFEFEFEFEu
-#define FREE_FILL      0xFE
-#define MALLOC_FILL    0xCE
-#define USED           1u
-#define MIN_BLOCK      48u /* header, links, and something to give */
+#define ALIGNMENT   16u
+#define HEAD_CANARY 0xABBA1234u
+#define TAIL_CANARY 0xBAAD5678u
+#define FREE_CANARY 0xFEFEFEFEu
+#define FREE_FILL   0xFE
+#define MALLOC_FILL 0xCE
+#define USED        1u
+#define MIN_BLOCK   48u /* header, links, and something to give */
 
 struct block {
     uint32_t prev_size; /* of the block before this one, 0 = this is the first */

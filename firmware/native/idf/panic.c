@@ -24,9 +24,9 @@
 #include "native_kernel.h"
 #include "panic.h"
 
-#define MAX_FRAMES     64
+#define MAX_FRAMES          64
 #define LIBRARY_STACK_BYTES 16384
-#define SHA_HEX_DIGITS 16 /* of the ELF file's SHA-256 */
+#define SHA_HEX_DIGITS      16 /* of the ELF file's SHA-256 */
 
 void board_assert_failed(const char *file, int line, const char *function, const char *expression)
     __attribute__((noreturn));

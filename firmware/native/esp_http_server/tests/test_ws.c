@@ -16,12 +16,12 @@
 #define LARGE_BYTES  70000
 
 /* Key and answer of RFC 6455, section 1.3. */
-#define UPGRADE(path, more)                                                                                            \
-    "GET " path " HTTP/1.1\r\nHost: board\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"                            \
+#define UPGRADE(path, more)                                                                 \
+    "GET " path " HTTP/1.1\r\nHost: board\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" \
     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n" more "\r\n"
 #define VERSION_13 "Sec-WebSocket-Version: 13\r\n"
-#define SWITCHED                                                                                                       \
-    "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"                                \
+#define SWITCHED                                                                        \
+    "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" \
     "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"
 
 static httpd_handle_t server;

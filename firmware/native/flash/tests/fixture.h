@@ -48,22 +48,22 @@ size_t fixture_image(uint8_t *out, const char *version, uint32_t elf_size, unsig
 /** Puts an image straight into the flash. */
 void fixture_put_image(uint32_t addr, const char *version, uint32_t elf_size, unsigned seed);
 
-#define CHECK(condition)                                                                                               \
-    do {                                                                                                               \
-        if (!(condition)) {                                                                                            \
-            fprintf(stderr, "%s:%d: %s: not so: %s\n", __FILE__, __LINE__, __func__, #condition);                      \
-            fixture_fail();                                                                                            \
-        }                                                                                                              \
+#define CHECK(condition)                                                                          \
+    do {                                                                                          \
+        if (!(condition)) {                                                                       \
+            fprintf(stderr, "%s:%d: %s: not so: %s\n", __FILE__, __LINE__, __func__, #condition); \
+            fixture_fail();                                                                       \
+        }                                                                                         \
     } while (0)
 
-#define CHECK_EQ(got, wanted)                                                                                          \
-    do {                                                                                                               \
-        long long got_ = (long long)(got), wanted_ = (long long)(wanted);                                              \
-        if (got_ != wanted_) {                                                                                         \
-            fprintf(stderr, "%s:%d: %s: %s is %lld (0x%llx), wanted %lld (0x%llx)\n", __FILE__, __LINE__, __func__,    \
-                    #got, got_, (unsigned long long)got_, wanted_, (unsigned long long)wanted_);                       \
-            fixture_fail();                                                                                            \
-        }                                                                                                              \
+#define CHECK_EQ(got, wanted)                                                                                       \
+    do {                                                                                                            \
+        long long got_ = (long long)(got), wanted_ = (long long)(wanted);                                           \
+        if (got_ != wanted_) {                                                                                      \
+            fprintf(stderr, "%s:%d: %s: %s is %lld (0x%llx), wanted %lld (0x%llx)\n", __FILE__, __LINE__, __func__, \
+                    #got, got_, (unsigned long long)got_, wanted_, (unsigned long long)wanted_);                    \
+            fixture_fail();                                                                                         \
+        }                                                                                                           \
     } while (0)
 
 /** Said before the test ends at a failure; set it in loops. */

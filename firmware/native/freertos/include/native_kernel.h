@@ -41,10 +41,10 @@ struct tskTaskControlBlock {
     void *arg;
     uint8_t *stack; /* lowest address; in the heap */
     size_t stack_bytes;
-    unsigned long thread;  /* pthread_t */
-    void *native_context;  /* where the thread goes on when the task has deleted itself; on the thread's own stack */
-    uint8_t *native_base;  /* with KERNEL_OWN_STACKS off: the task's frames on its thread's stack end here */
-    bool deleted;          /* waits for IDLE */
+    unsigned long thread; /* pthread_t */
+    void *native_context; /* where the thread goes on when the task has deleted itself; on the thread's own stack */
+    uint8_t *native_base; /* with KERNEL_OWN_STACKS off: the task's frames on its thread's stack end here */
+    bool deleted;         /* waits for IDLE */
 
     /* blocking; guarded by the kernel lock, but for the word slept on */
     atomic_uint wake;
@@ -61,17 +61,25 @@ struct tskTaskControlBlock {
     atomic_uint stopped; /* enum kernel_stop: as the thread, standing in the signal handler, has confirmed */
 
     uint32_t notify_value;
-    enum { NOTIFY_NONE, NOTIFY_WAITING, NOTIFY_RECEIVED } notify_state;
+    enum {
+        NOTIFY_NONE,
+        NOTIFY_WAITING,
+        NOTIFY_RECEIVED
+    } notify_state;
 
     void *local[configNUM_THREAD_LOCAL_STORAGE_POINTERS];
     TlsDeleteCallbackFunction_t local_deleted[configNUM_THREAD_LOCAL_STORAGE_POINTERS];
 };
 
-enum kernel_stop { STOP_NONE, STOP_SUSPEND, STOP_FREEZE };
+enum kernel_stop {
+    STOP_NONE,
+    STOP_SUSPEND,
+    STOP_FREEZE
+};
 
 /* ---- clock ---- */
-int64_t kernel_now_us(void);                       /* since the program started */
-int64_t kernel_deadline_us(TickType_t ticks);      /* end of that many ticks from now, on a tick; KERNEL_FOREVER */
+int64_t kernel_now_us(void);                  /* since the program started */
+int64_t kernel_deadline_us(TickType_t ticks); /* end of that many ticks from now, on a tick; KERNEL_FOREVER */
 
 /* ---- lock ---- */
 void kernel_lock(void);

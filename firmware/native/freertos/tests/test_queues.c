@@ -13,7 +13,7 @@
 #include "freertos/semphr.h"
 #include "freertos/task.h"
 
-#define STACK 1024
+#define STACK   1024
 #define TICK_US 10000
 
 static int receive(QueueHandle_t queue)

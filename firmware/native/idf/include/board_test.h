@@ -19,51 +19,51 @@ extern char **board_argv;
 
 #define board_exit(code) board_link_exit(code)
 
-#define TEST_FAIL(format, ...)                                                     \
-    do {                                                                           \
-        printf("%s:%d: FAIL: " format "\n", __FILE__, __LINE__, ##__VA_ARGS__);    \
-        board_exit(1);                                                             \
+#define TEST_FAIL(format, ...)                                                  \
+    do {                                                                        \
+        printf("%s:%d: FAIL: " format "\n", __FILE__, __LINE__, ##__VA_ARGS__); \
+        board_exit(1);                                                          \
     } while (0)
 
-#define TEST_TRUE(condition)                                                       \
-    do {                                                                           \
-        if (!(condition)) {                                                        \
-            TEST_FAIL("expected %s", #condition);                                  \
-        }                                                                          \
+#define TEST_TRUE(condition)                      \
+    do {                                          \
+        if (!(condition)) {                       \
+            TEST_FAIL("expected %s", #condition); \
+        }                                         \
     } while (0)
 
-#define TEST_EQ(expected, actual)                                                  \
-    do {                                                                           \
+#define TEST_EQ(expected, actual)                                                   \
+    do {                                                                            \
         long long expected_ = (long long)(expected), actual_ = (long long)(actual); \
-        if (expected_ != actual_) {                                                \
+        if (expected_ != actual_) {                                                 \
             TEST_FAIL("expected %s == %lld, is %lld", #actual, expected_, actual_); \
-        }                                                                          \
+        }                                                                           \
     } while (0)
 
-#define TEST_STR_EQ(expected, actual)                                              \
-    do {                                                                           \
-        const char *expected_ = (expected), *actual_ = (actual);                   \
-        if (strcmp(expected_, actual_) != 0) {                                     \
+#define TEST_STR_EQ(expected, actual)                                                   \
+    do {                                                                                \
+        const char *expected_ = (expected), *actual_ = (actual);                        \
+        if (strcmp(expected_, actual_) != 0) {                                          \
             TEST_FAIL("expected %s == \"%s\", is \"%s\"", #actual, expected_, actual_); \
-        }                                                                          \
+        }                                                                               \
     } while (0)
 
 /** Both ends included. */
-#define TEST_WITHIN(low, high, actual)                                             \
-    do {                                                                           \
+#define TEST_WITHIN(low, high, actual)                                                               \
+    do {                                                                                             \
         long long low_ = (long long)(low), high_ = (long long)(high), actual_ = (long long)(actual); \
-        if (actual_ < low_ || actual_ > high_) {                                   \
-            TEST_FAIL("expected %s in %lld..%lld, is %lld", #actual, low_, high_, actual_); \
-        }                                                                          \
+        if (actual_ < low_ || actual_ > high_) {                                                     \
+            TEST_FAIL("expected %s in %lld..%lld, is %lld", #actual, low_, high_, actual_);          \
+        }                                                                                            \
     } while (0)
 
 /** As soon as it is true, or two seconds later: for what another task does. Needs freertos/task.h. */
-#define TEST_EVENTUALLY(condition)                                                 \
-    do {                                                                           \
-        for (int ticks_ = 0; ticks_ < 200 && !(condition); ticks_++) {             \
-            vTaskDelay(1);                                                         \
-        }                                                                          \
-        TEST_TRUE(condition);                                                      \
+#define TEST_EVENTUALLY(condition)                                     \
+    do {                                                               \
+        for (int ticks_ = 0; ticks_ < 200 && !(condition); ticks_++) { \
+            vTaskDelay(1);                                             \
+        }                                                              \
+        TEST_TRUE(condition);                                          \
     } while (0)
 
 /** A board that panics starts again: the tests are not run a second time. */

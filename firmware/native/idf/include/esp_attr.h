@@ -10,7 +10,7 @@
 #define DMA_ATTR
 #define RTC_DATA_ATTR
 #define RTC_NOINIT_ATTR
-#define NOINLINE_ATTR __attribute__((noinline))
+#define NOINLINE_ATTR     __attribute__((noinline))
 #define FORCE_INLINE_ATTR static inline __attribute__((always_inline))
-#define DRAM_STR(str) (str)
+#define DRAM_STR(str)     (str)
 #define WORD_ALIGNED_ATTR __attribute__((aligned(4)))

@@ -21,10 +21,10 @@ extern "C" {
 #endif
 
 typedef struct {
-    int32_t queue_size;          /* events */
-    const char *task_name;       /* NULL = no task: esp_event_loop_run() drives the loop */
+    int32_t queue_size;    /* events */
+    const char *task_name; /* NULL = no task: esp_event_loop_run() drives the loop */
     UBaseType_t task_priority;
-    uint32_t task_stack_size;    /* bytes */
+    uint32_t task_stack_size; /* bytes */
     BaseType_t task_core_id;
 } esp_event_loop_args_t;
 

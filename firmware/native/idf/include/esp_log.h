@@ -51,26 +51,26 @@ void esp_log_buffer_char_internal(const char *tag, const void *buffer, uint16_t 
 
 #define LOG_FORMAT(letter, format) #letter " (%" PRIu32 ") %s: " format "\n"
 
-#define ESP_LOG_LEVEL(level, tag, format, ...)                                                                  \
-    do {                                                                                                        \
-        if ((level) == ESP_LOG_ERROR) {                                                                         \
+#define ESP_LOG_LEVEL(level, tag, format, ...)                                                                   \
+    do {                                                                                                         \
+        if ((level) == ESP_LOG_ERROR) {                                                                          \
             esp_log_write(ESP_LOG_ERROR, tag, LOG_FORMAT(E, format), esp_log_timestamp(), tag, ##__VA_ARGS__);   \
-        } else if ((level) == ESP_LOG_WARN) {                                                                   \
+        } else if ((level) == ESP_LOG_WARN) {                                                                    \
             esp_log_write(ESP_LOG_WARN, tag, LOG_FORMAT(W, format), esp_log_timestamp(), tag, ##__VA_ARGS__);    \
-        } else if ((level) == ESP_LOG_DEBUG) {                                                                  \
+        } else if ((level) == ESP_LOG_DEBUG) {                                                                   \
             esp_log_write(ESP_LOG_DEBUG, tag, LOG_FORMAT(D, format), esp_log_timestamp(), tag, ##__VA_ARGS__);   \
-        } else if ((level) == ESP_LOG_VERBOSE) {                                                                \
+        } else if ((level) == ESP_LOG_VERBOSE) {                                                                 \
             esp_log_write(ESP_LOG_VERBOSE, tag, LOG_FORMAT(V, format), esp_log_timestamp(), tag, ##__VA_ARGS__); \
-        } else {                                                                                                \
+        } else {                                                                                                 \
             esp_log_write(ESP_LOG_INFO, tag, LOG_FORMAT(I, format), esp_log_timestamp(), tag, ##__VA_ARGS__);    \
-        }                                                                                                       \
+        }                                                                                                        \
     } while (0)
 
-#define ESP_LOG_LEVEL_LOCAL(level, tag, format, ...)               \
-    do {                                                           \
-        if (LOG_LOCAL_LEVEL >= (level)) {                          \
-            ESP_LOG_LEVEL(level, tag, format, ##__VA_ARGS__);      \
-        }                                                          \
+#define ESP_LOG_LEVEL_LOCAL(level, tag, format, ...)          \
+    do {                                                      \
+        if (LOG_LOCAL_LEVEL >= (level)) {                     \
+            ESP_LOG_LEVEL(level, tag, format, ##__VA_ARGS__); \
+        }                                                     \
     } while (0)
 
 #define ESP_LOGE(tag, format, ...) ESP_LOG_LEVEL_LOCAL(ESP_LOG_ERROR, tag, format, ##__VA_ARGS__)
@@ -85,17 +85,17 @@ void esp_log_buffer_char_internal(const char *tag, const void *buffer, uint16_t 
 #define ESP_EARLY_LOGD ESP_LOGD
 #define ESP_EARLY_LOGV ESP_LOGV
 
-#define ESP_LOG_BUFFER_HEX_LEVEL(tag, buffer, length, level)     \
-    do {                                                         \
-        if (LOG_LOCAL_LEVEL >= (level)) {                        \
+#define ESP_LOG_BUFFER_HEX_LEVEL(tag, buffer, length, level)         \
+    do {                                                             \
+        if (LOG_LOCAL_LEVEL >= (level)) {                            \
             esp_log_buffer_hex_internal(tag, buffer, length, level); \
-        }                                                        \
+        }                                                            \
     } while (0)
-#define ESP_LOG_BUFFER_CHAR_LEVEL(tag, buffer, length, level)    \
-    do {                                                         \
-        if (LOG_LOCAL_LEVEL >= (level)) {                        \
+#define ESP_LOG_BUFFER_CHAR_LEVEL(tag, buffer, length, level)         \
+    do {                                                              \
+        if (LOG_LOCAL_LEVEL >= (level)) {                             \
             esp_log_buffer_char_internal(tag, buffer, length, level); \
-        }                                                        \
+        }                                                             \
     } while (0)
 #define ESP_LOG_BUFFER_HEX(tag, buffer, length)  ESP_LOG_BUFFER_HEX_LEVEL(tag, buffer, length, ESP_LOG_INFO)
 #define ESP_LOG_BUFFER_CHAR(tag, buffer, length) ESP_LOG_BUFFER_CHAR_LEVEL(tag, buffer, length, ESP_LOG_INFO)

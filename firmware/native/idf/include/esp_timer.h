@@ -16,7 +16,10 @@ extern "C" {
 
 typedef struct esp_timer *esp_timer_handle_t;
 typedef void (*esp_timer_cb_t)(void *arg);
-typedef enum { ESP_TIMER_TASK, ESP_TIMER_MAX } esp_timer_dispatch_t;
+typedef enum {
+    ESP_TIMER_TASK,
+    ESP_TIMER_MAX
+} esp_timer_dispatch_t;
 
 typedef struct {
     esp_timer_cb_t callback;

@@ -33,8 +33,7 @@ static void dawdle_at_first(void *arg)
 static esp_timer_handle_t make(esp_timer_cb_t callback, bool skip)
 {
     esp_timer_handle_t timer;
-    esp_timer_create_args_t args = {
-        .callback = callback, .arg = &fired, .name = "test", .skip_unhandled_events = skip};
+    esp_timer_create_args_t args = {.callback = callback, .arg = &fired, .name = "test", .skip_unhandled_events = skip};
     TEST_EQ(ESP_OK, esp_timer_create(&args, &timer));
     atomic_store(&fired, 0);
     return timer;

@@ -129,10 +129,12 @@ void app_main(void)
         const char *cause;
         void (*fail)(void);
     } causes[] = {
-        {"assert", fail_assert},           {"abort", fail_abort},     {"check", fail_check},
-        {"load", fail_load},               {"store", fail_store},     {"fetch", fail_fetch},
-        {"illegal", fail_illegal},         {"printf", fail_printf},   {"returned", fail_returned},
-        {"double_free", fail_double_free}, {"overrun", fail_overrun}, {"after_free", fail_after_free},
+        {"assert", fail_assert},     {"abort", fail_abort},
+        {"check", fail_check},       {"load", fail_load},
+        {"store", fail_store},       {"fetch", fail_fetch},
+        {"illegal", fail_illegal},   {"printf", fail_printf},
+        {"returned", fail_returned}, {"double_free", fail_double_free},
+        {"overrun", fail_overrun},   {"after_free", fail_after_free},
         {"many", fail_many_at_once},
     };
     if (esp_reset_reason() == ESP_RST_PANIC) {

@@ -1,8 +1,8 @@
 /*
  * SPDX-License-Identifier: Apache-2.0
  *
- * The bug behind all this: a task is deleted while it is blocked in send(). lwIP still holds a pointer to a struct on its
- * stack; the stack is given back and overwritten; the client reads on, lwIP takes up the write, and asserts.
+ * The bug behind all this: a task is deleted while it is blocked in send(). lwIP still holds a pointer to a struct on
+ * its stack; the stack is given back and overwritten; the client reads on, lwIP takes up the write, and asserts.
  */
 #include "esp_system.h"
 #include "freertos/task.h"

@@ -178,7 +178,8 @@ static void use_a_socket(void *arg)
     struct timeval limit = {.tv_usec = 10000};
     char byte;
     int fd = (int)(intptr_t)arg;
-    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)); /* goes through the TCP/IP task: needs the semaphore */
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit,
+               sizeof(limit)); /* goes through the TCP/IP task: needs the semaphore */
     TEST_EQ(-1, recv(fd, &byte, 1, 0));
     TEST_EQ(EAGAIN, errno);
     vTaskDelete(NULL);
@@ -195,7 +196,8 @@ static void each_task_gives_its_semaphore_back(void)
     size_t before = heap_caps_get_free_size(MALLOC_CAP_DEFAULT);
     for (int i = 0; i < 10; i++) {
         TEST_EQ(pdPASS, xTaskCreate(use_a_socket, "user", STACK, (void *)(intptr_t)fd, 5, NULL));
-        TEST_EVENTUALLY(heap_caps_get_free_size(MALLOC_CAP_DEFAULT) >= before); /* more, when an old connection expires */
+        TEST_EVENTUALLY(heap_caps_get_free_size(MALLOC_CAP_DEFAULT) >=
+                        before); /* more, when an old connection expires */
     }
     close(fd);
 }

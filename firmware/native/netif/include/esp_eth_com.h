@@ -13,7 +13,10 @@ extern "C" {
 #endif
 
 typedef void *esp_eth_handle_t;
-typedef enum { ETH_LINK_UP, ETH_LINK_DOWN } eth_link_t;
+typedef enum {
+    ETH_LINK_UP,
+    ETH_LINK_DOWN
+} eth_link_t;
 
 /* The data of each event is the esp_eth_handle_t. */
 ESP_EVENT_DECLARE_BASE(ETH_EVENT);

@@ -21,7 +21,10 @@ typedef struct {
     uint32_t check_link_period_ms;
 } esp_eth_config_t;
 
-#define ETH_DEFAULT_CONFIG(emac, ephy) {.mac = emac, .phy = ephy, .check_link_period_ms = 2000}
+#define ETH_DEFAULT_CONFIG(emac, ephy)                         \
+    {                                                          \
+        .mac = emac, .phy = ephy, .check_link_period_ms = 2000 \
+    }
 
 esp_err_t esp_eth_driver_install(const esp_eth_config_t *config, esp_eth_handle_t *out);
 esp_err_t esp_eth_driver_uninstall(esp_eth_handle_t handle);

@@ -22,8 +22,10 @@ typedef struct {
     uint32_t flags;
 } eth_mac_config_t;
 
-#define ETH_MAC_DEFAULT_CONFIG() \
-    {.sw_reset_timeout_ms = 100, .rx_task_stack_size = 4096, .rx_task_prio = 15, .flags = 0}
+#define ETH_MAC_DEFAULT_CONFIG()                                                               \
+    {                                                                                          \
+        .sw_reset_timeout_ms = 100, .rx_task_stack_size = 4096, .rx_task_prio = 15, .flags = 0 \
+    }
 
 esp_eth_mac_t *esp_eth_mac_new_openeth(const eth_mac_config_t *config);
 

@@ -23,8 +23,10 @@ typedef struct {
 } eth_phy_config_t;
 
 #define ESP_ETH_PHY_ADDR_AUTO (-1)
-#define ETH_PHY_DEFAULT_CONFIG() \
-    {.phy_addr = ESP_ETH_PHY_ADDR_AUTO, .reset_timeout_ms = 100, .autonego_timeout_ms = 4000, .reset_gpio_num = 5}
+#define ETH_PHY_DEFAULT_CONFIG()                                                                                     \
+    {                                                                                                                \
+        .phy_addr = ESP_ETH_PHY_ADDR_AUTO, .reset_timeout_ms = 100, .autonego_timeout_ms = 4000, .reset_gpio_num = 5 \
+    }
 
 esp_eth_phy_t *esp_eth_phy_new_dp83848(const eth_phy_config_t *config);
 

@@ -15,9 +15,9 @@
 extern "C" {
 #endif
 
-#define ESP_ERR_ESP_NETIF_BASE              0x5000
-#define ESP_ERR_ESP_NETIF_INVALID_PARAMS    (ESP_ERR_ESP_NETIF_BASE + 0x01)
-#define ESP_ERR_ESP_NETIF_IF_NOT_READY      (ESP_ERR_ESP_NETIF_BASE + 0x02)
+#define ESP_ERR_ESP_NETIF_BASE               0x5000
+#define ESP_ERR_ESP_NETIF_INVALID_PARAMS     (ESP_ERR_ESP_NETIF_BASE + 0x01)
+#define ESP_ERR_ESP_NETIF_IF_NOT_READY       (ESP_ERR_ESP_NETIF_BASE + 0x02)
 #define ESP_ERR_ESP_NETIF_DHCPC_START_FAILED (ESP_ERR_ESP_NETIF_BASE + 0x03)
 
 typedef struct esp_netif_obj esp_netif_t;

@@ -20,32 +20,32 @@
 #else
 #define configTICK_RATE_HZ 100
 #endif
-#define configMAX_PRIORITIES             25
-#define configMAX_TASK_NAME_LEN          16
-#define configMINIMAL_STACK_SIZE         1536
-#define configTIMER_TASK_STACK_DEPTH     2048
-#define configTIMER_QUEUE_LENGTH         10
+#define configMAX_PRIORITIES                    25
+#define configMAX_TASK_NAME_LEN                 16
+#define configMINIMAL_STACK_SIZE                1536
+#define configTIMER_TASK_STACK_DEPTH            2048
+#define configTIMER_QUEUE_LENGTH                10
 #define configNUM_THREAD_LOCAL_STORAGE_POINTERS 4
-#define configNUM_CORES                  1
-#define configNUMBER_OF_CORES            1
-#define portNUM_PROCESSORS               1
-#define configUSE_MUTEXES                1
-#define configUSE_TIMERS                 1
-#define configASSERT(x)                  assert(x)
+#define configNUM_CORES                         1
+#define configNUMBER_OF_CORES                   1
+#define portNUM_PROCESSORS                      1
+#define configUSE_MUTEXES                       1
+#define configUSE_TIMERS                        1
+#define configASSERT(x)                         assert(x)
 
 #define portTICK_PERIOD_MS ((TickType_t)(1000 / configTICK_RATE_HZ))
 #define portTICK_RATE_MS   portTICK_PERIOD_MS
 
-#define pdFALSE        ((BaseType_t)0)
-#define pdTRUE         ((BaseType_t)1)
-#define pdFAIL         pdFALSE
-#define pdPASS         pdTRUE
-#define errQUEUE_EMPTY ((BaseType_t)0)
-#define errQUEUE_FULL  ((BaseType_t)0)
+#define pdFALSE                               ((BaseType_t)0)
+#define pdTRUE                                ((BaseType_t)1)
+#define pdFAIL                                pdFALSE
+#define pdPASS                                pdTRUE
+#define errQUEUE_EMPTY                        ((BaseType_t)0)
+#define errQUEUE_FULL                         ((BaseType_t)0)
 #define errCOULD_NOT_ALLOCATE_REQUIRED_MEMORY (-1)
 
-#define pdMS_TO_TICKS(ms)    ((TickType_t)(((uint64_t)(ms) * configTICK_RATE_HZ) / 1000U))
-#define pdTICKS_TO_MS(ticks) ((TickType_t)(((uint64_t)(ticks) * 1000U) / configTICK_RATE_HZ))
+#define pdMS_TO_TICKS(ms)    ((TickType_t)(((uint64_t)(ms)*configTICK_RATE_HZ) / 1000U))
+#define pdTICKS_TO_MS(ticks) ((TickType_t)(((uint64_t)(ticks)*1000U) / configTICK_RATE_HZ))
 
 typedef void (*TaskFunction_t)(void *arg);
 

@@ -23,7 +23,7 @@ EventBits_t xEventGroupClearBits(EventGroupHandle_t group, EventBits_t bits);
 EventBits_t xEventGroupWaitBits(EventGroupHandle_t group, EventBits_t bits, BaseType_t clear_on_exit,
                                 BaseType_t wait_for_all, TickType_t ticks);
 EventBits_t xEventGroupSync(EventGroupHandle_t group, EventBits_t set, EventBits_t wait_for, TickType_t ticks);
-#define xEventGroupGetBits(group) xEventGroupClearBits((group), 0)
+#define xEventGroupGetBits(group)        xEventGroupClearBits((group), 0)
 #define xEventGroupGetBitsFromISR(group) xEventGroupClearBits((group), 0)
 
 #ifdef __cplusplus

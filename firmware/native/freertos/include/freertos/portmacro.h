@@ -33,10 +33,13 @@ typedef struct {
 } portMUX_TYPE;
 typedef portMUX_TYPE spinlock_t;
 
-#define SPINLOCK_INITIALIZER             {0, 0}
-#define portMUX_INITIALIZER_UNLOCKED     SPINLOCK_INITIALIZER
-#define portMUX_INITIALIZE(mux)          ((mux)->owner = 0, (mux)->count = 0)
-#define spinlock_initialize(mux)         portMUX_INITIALIZE(mux)
+#define SPINLOCK_INITIALIZER \
+    {                        \
+        0, 0                 \
+    }
+#define portMUX_INITIALIZER_UNLOCKED SPINLOCK_INITIALIZER
+#define portMUX_INITIALIZE(mux)      ((mux)->owner = 0, (mux)->count = 0)
+#define spinlock_initialize(mux)     portMUX_INITIALIZE(mux)
 
 void vPortEnterCritical(portMUX_TYPE *mux);
 void vPortExitCritical(portMUX_TYPE *mux);
@@ -44,16 +47,16 @@ BaseType_t xPortGetCoreID(void);
 BaseType_t xPortInIsrContext(void);
 void vPortYield(void);
 
-#define portENTER_CRITICAL(mux)          vPortEnterCritical(mux)
-#define portEXIT_CRITICAL(mux)           vPortExitCritical(mux)
-#define portENTER_CRITICAL_ISR(mux)      vPortEnterCritical(mux)
-#define portEXIT_CRITICAL_ISR(mux)       vPortExitCritical(mux)
-#define portENTER_CRITICAL_SAFE(mux)     vPortEnterCritical(mux)
-#define portEXIT_CRITICAL_SAFE(mux)      vPortExitCritical(mux)
-#define taskENTER_CRITICAL(mux)          vPortEnterCritical(mux)
-#define taskEXIT_CRITICAL(mux)           vPortExitCritical(mux)
-#define portYIELD()                      vPortYield()
-#define portYIELD_FROM_ISR(...)          ((void)0)
+#define portENTER_CRITICAL(mux)      vPortEnterCritical(mux)
+#define portEXIT_CRITICAL(mux)       vPortExitCritical(mux)
+#define portENTER_CRITICAL_ISR(mux)  vPortEnterCritical(mux)
+#define portEXIT_CRITICAL_ISR(mux)   vPortExitCritical(mux)
+#define portENTER_CRITICAL_SAFE(mux) vPortEnterCritical(mux)
+#define portEXIT_CRITICAL_SAFE(mux)  vPortExitCritical(mux)
+#define taskENTER_CRITICAL(mux)      vPortEnterCritical(mux)
+#define taskEXIT_CRITICAL(mux)       vPortExitCritical(mux)
+#define portYIELD()                  vPortYield()
+#define portYIELD_FROM_ISR(...)      ((void)0)
 
 #ifdef __cplusplus
 }

@@ -29,13 +29,13 @@ BaseType_t xQueuePeek(QueueHandle_t queue, void *item, TickType_t ticks);
 UBaseType_t uxQueueMessagesWaiting(QueueHandle_t queue);
 UBaseType_t uxQueueSpacesAvailable(QueueHandle_t queue);
 
-#define xQueueSend(queue, item, ticks)        xQueueGenericSend((queue), (item), (ticks), queueSEND_TO_BACK)
-#define xQueueSendToBack(queue, item, ticks)  xQueueGenericSend((queue), (item), (ticks), queueSEND_TO_BACK)
-#define xQueueSendToFront(queue, item, ticks) xQueueGenericSend((queue), (item), (ticks), queueSEND_TO_FRONT)
-#define xQueueOverwrite(queue, item)          xQueueGenericSend((queue), (item), 0, queueOVERWRITE)
-#define xQueueSendFromISR(queue, item, woken) xQueueGenericSend((queue), (item), 0, queueSEND_TO_BACK)
+#define xQueueSend(queue, item, ticks)           xQueueGenericSend((queue), (item), (ticks), queueSEND_TO_BACK)
+#define xQueueSendToBack(queue, item, ticks)     xQueueGenericSend((queue), (item), (ticks), queueSEND_TO_BACK)
+#define xQueueSendToFront(queue, item, ticks)    xQueueGenericSend((queue), (item), (ticks), queueSEND_TO_FRONT)
+#define xQueueOverwrite(queue, item)             xQueueGenericSend((queue), (item), 0, queueOVERWRITE)
+#define xQueueSendFromISR(queue, item, woken)    xQueueGenericSend((queue), (item), 0, queueSEND_TO_BACK)
 #define xQueueReceiveFromISR(queue, item, woken) xQueueReceive((queue), (item), 0)
-#define uxQueueMessagesWaitingFromISR(queue)  uxQueueMessagesWaiting(queue)
+#define uxQueueMessagesWaitingFromISR(queue)     uxQueueMessagesWaiting(queue)
 
 #ifdef __cplusplus
 }

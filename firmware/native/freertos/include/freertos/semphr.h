@@ -29,10 +29,10 @@ BaseType_t xSemaphoreGive(SemaphoreHandle_t semaphore);
 BaseType_t xSemaphoreTakeRecursive(SemaphoreHandle_t mutex, TickType_t ticks);
 BaseType_t xSemaphoreGiveRecursive(SemaphoreHandle_t mutex);
 TaskHandle_t xSemaphoreGetMutexHolder(SemaphoreHandle_t mutex);
-#define vSemaphoreDelete(semaphore)               vQueueDelete(semaphore)
-#define uxSemaphoreGetCount(semaphore)            uxQueueMessagesWaiting(semaphore)
-#define xSemaphoreGiveFromISR(semaphore, woken)   xSemaphoreGive(semaphore)
-#define xSemaphoreTakeFromISR(semaphore, woken)   xSemaphoreTake((semaphore), 0)
+#define vSemaphoreDelete(semaphore)             vQueueDelete(semaphore)
+#define uxSemaphoreGetCount(semaphore)          uxQueueMessagesWaiting(semaphore)
+#define xSemaphoreGiveFromISR(semaphore, woken) xSemaphoreGive(semaphore)
+#define xSemaphoreTakeFromISR(semaphore, woken) xSemaphoreTake((semaphore), 0)
 
 #ifdef __cplusplus
 }

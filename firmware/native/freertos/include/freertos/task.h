@@ -15,15 +15,22 @@ extern "C" {
 
 typedef struct tskTaskControlBlock *TaskHandle_t;
 
-#define tskIDLE_PRIORITY   ((UBaseType_t)0)
-#define tskNO_AFFINITY     ((BaseType_t)0x7FFFFFFF)
+#define tskIDLE_PRIORITY         ((UBaseType_t)0)
+#define tskNO_AFFINITY           ((BaseType_t)0x7FFFFFFF)
 #define tskKERNEL_VERSION_NUMBER "V10.5.1"
 
 #define taskSCHEDULER_SUSPENDED   ((BaseType_t)0)
 #define taskSCHEDULER_NOT_STARTED ((BaseType_t)1)
 #define taskSCHEDULER_RUNNING     ((BaseType_t)2)
 
-typedef enum { eRunning = 0, eReady, eBlocked, eSuspended, eDeleted, eInvalid } eTaskState;
+typedef enum {
+    eRunning = 0,
+    eReady,
+    eBlocked,
+    eSuspended,
+    eDeleted,
+    eInvalid
+} eTaskState;
 typedef enum {
     eNoAction = 0,
     eSetBits,
@@ -62,18 +69,18 @@ eTaskState eTaskGetState(TaskHandle_t task);
 UBaseType_t uxTaskGetStackHighWaterMark(TaskHandle_t task);
 BaseType_t xTaskGetCoreID(TaskHandle_t task);
 #define xTaskGetAffinity(task) xTaskGetCoreID(task)
-#define taskYIELD() vPortYield()
+#define taskYIELD()            vPortYield()
 
 BaseType_t xTaskGenericNotify(TaskHandle_t task, uint32_t value, eNotifyAction action, uint32_t *previous);
 BaseType_t xTaskNotifyWait(uint32_t clear_on_entry, uint32_t clear_on_exit, uint32_t *value, TickType_t ticks);
 uint32_t ulTaskNotifyTake(BaseType_t clear_on_exit, TickType_t ticks);
 BaseType_t xTaskNotifyStateClear(TaskHandle_t task);
 uint32_t ulTaskNotifyValueClear(TaskHandle_t task, uint32_t bits);
-#define xTaskNotify(task, value, action)                      xTaskGenericNotify((task), (value), (action), NULL)
-#define xTaskNotifyAndQuery(task, value, action, previous)    xTaskGenericNotify((task), (value), (action), (previous))
-#define xTaskNotifyFromISR(task, value, action, woken)        xTaskGenericNotify((task), (value), (action), NULL)
-#define xTaskNotifyGive(task)                                 xTaskGenericNotify((task), 0, eIncrement, NULL)
-#define vTaskNotifyGiveFromISR(task, woken)                   ((void)xTaskGenericNotify((task), 0, eIncrement, NULL))
+#define xTaskNotify(task, value, action)                   xTaskGenericNotify((task), (value), (action), NULL)
+#define xTaskNotifyAndQuery(task, value, action, previous) xTaskGenericNotify((task), (value), (action), (previous))
+#define xTaskNotifyFromISR(task, value, action, woken)     xTaskGenericNotify((task), (value), (action), NULL)
+#define xTaskNotifyGive(task)                              xTaskGenericNotify((task), 0, eIncrement, NULL)
+#define vTaskNotifyGiveFromISR(task, woken)                ((void)xTaskGenericNotify((task), 0, eIncrement, NULL))
 
 void vTaskSetThreadLocalStoragePointer(TaskHandle_t task, BaseType_t index, void *value);
 void *pvTaskGetThreadLocalStoragePointer(TaskHandle_t task, BaseType_t index);

@@ -25,8 +25,8 @@ struct sys_mbox_s {
 };
 typedef struct sys_mbox_s *sys_mbox_t;
 
-#define SYS_MBOX_NULL NULL
-#define SYS_SEM_NULL  NULL
+#define SYS_MBOX_NULL     NULL
+#define SYS_SEM_NULL      NULL
 #define LWIP_COMPAT_MUTEX 0
 
 #define sys_mutex_valid(mutex)       (((mutex) != NULL) && (*(mutex) != NULL))

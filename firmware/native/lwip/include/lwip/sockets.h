@@ -82,7 +82,8 @@ static inline ssize_t send(int s, const void *data, size_t size, int flags)
     return lwip_send(s, data, size, flags);
 }
 
-static inline ssize_t sendto(int s, const void *data, size_t size, int flags, const struct sockaddr *to, socklen_t tolen)
+static inline ssize_t sendto(int s, const void *data, size_t size, int flags, const struct sockaddr *to,
+                             socklen_t tolen)
 {
     return lwip_sendto(s, data, size, flags, to, tolen);
 }
