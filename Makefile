@@ -12,7 +12,7 @@ WORKERS ?= 2
 
 C_SOURCES = $(shell git ls-files --cached --others --exclude-standard '*.c' '*.h')
 
-.PHONY: help hil test setup packages build ctest rig-test scenarios slow lint format clean
+.PHONY: help hil test setup packages build ctest rig-test slow benchmark lint format clean
 
 help:
 	@sed -n 's/^#: //p' $(MAKEFILE_LIST)
@@ -60,6 +60,10 @@ rig-test: build
 #: make slow       the tests that wait for minutes (connections expiring)
 slow: build
 	$(HIL) run -m slow
+
+#: make benchmark  figures, beside pytest-embedded's own linux DUT, into build/benchmark/latest.json (half an hour)
+benchmark: build
+	$(PYTHON) -m pytest tests/benchmark -q
 
 #: make lint       clang-format, ruff, mypy
 lint: setup
