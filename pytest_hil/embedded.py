@@ -69,6 +69,14 @@ def session_tempdir(request: pytest.FixtureRequest, tmp_path_factory: pytest.Tem
 
 
 @pytest.fixture
+def embedded_services(request: pytest.FixtureRequest, embedded_services: str | None) -> str | None:
+    """A port asks for a chip at it: `pytest --target esp32 --port … --build-dir …` needs no more words."""
+    if embedded_services is None and request.config.getoption("port", None):
+        return "esp,idf"
+    return embedded_services
+
+
+@pytest.fixture
 def dut(request: pytest.FixtureRequest, embedded_services: str | None) -> Iterator[Any]:
     """pytest-embedded's own dut when services are named, else one on the rig's board."""
     if embedded_services:

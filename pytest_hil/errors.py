@@ -18,3 +18,7 @@ class UsageError(HilError):
 
 class BenchError(HilError):
     """The bench could not do its part: broker, port, flashing, a board that does not start. Exit code 3."""
+
+
+class NotRun(HilError):  # noqa: N818  it is an outcome, not a fault
+    """This board, or this machine, has not what the test needs. Such a test is not run, and never counts as passed."""

@@ -35,5 +35,5 @@ def figures(console: Console) -> dict[str, Any]:
         "heap_after": after,
         "heap_gained": after - before if isinstance(before, int) and isinstance(after, int) else None,
         "ota_ms": ended.t_ms - began.t_ms if began and ended else None,
-        "panics": [panic.as_json() for panic in console.panics],
+        "panics": [panic.as_json() for panic in console.decoded_panics],
     }

@@ -17,9 +17,11 @@ import pytest
 
 from . import embedded
 from .boards.artifacts import Artifacts
-from .boards.native import NativeBoard
+from .boards.bench import choose
+from .boards.config import KINDS, BoardConfig
+from .boards.protocol import Board
 from .console.console import Console
-from .errors import HilError
+from .errors import HilError, NotRun, UsageError
 from .marker import HilMark
 from .results.record import TestRecord
 from .results.run_dir import RunDir
@@ -30,7 +32,7 @@ from .services.image_server import ImageServer
 from .streams import Streams
 from .verdict import judge
 
-BOARDS = ("native",)
+BOARD = pytest.StashKey[BoardConfig]()
 KEEPER = pytest.StashKey[RunKeeper]()
 RIG = pytest.StashKey[Rig]()
 FAILED_LOG_LINES = 40
@@ -39,6 +41,15 @@ FAILED_LOG_LINES = 40
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("hil", "boards in the loop")
     group.addoption("--hil-board", default="native", metavar="NAME", help="the board to test on (native)")
+    group.addoption("--hil-bench", metavar="FILE", help="where the boards are described (default: bench.toml)")
+    group.addoption(
+        "--hil-require-kind",
+        action="append",
+        default=[],
+        metavar="KIND",
+        choices=tuple(KINDS),
+        help="a test that cannot run on this kind of board fails instead of being not run",
+    )
     group.addoption("--hil-artifacts", metavar="DIR", help="images to test (default: build/native)")
     group.addoption("--hil-run-dir", metavar="DIR", help="where results go (default: build/hil/<time>)")
     group.addoption("--hil-seed", type=int, default=1, metavar="N", help="seed of the boards' random numbers (1)")
@@ -51,14 +62,24 @@ def pytest_configure(config: pytest.Config) -> None:
         "a control names the panic that must be seen",
     )
     config.addinivalue_line("markers", "slow: waits for minutes; outside the default of 'hil run'")
-    board = config.getoption("--hil-board")
-    if board not in BOARDS:
-        raise pytest.UsageError(f"--hil-board: there is no board {board!r}; known: {', '.join(BOARDS)}")
+    config.stash[BOARD] = chosen_board(config)
     keeper = RunKeeper(config, _run_dir(config), artifacts_path(config))
     config.stash[KEEPER] = keeper
     config.pluginmanager.register(keeper, "hil-run-keeper")
     # Fixtures of a plugin registered later win over pytest-embedded's own.
     config.pluginmanager.register(embedded, "hil-embedded-fixtures")
+
+
+def chosen_board(config: pytest.Config) -> BoardConfig:
+    """The board of --hil-board, from a bench.toml that was found to be right."""
+    try:
+        board = choose(config.getoption("--hil-board"), config.getoption("--hil-bench"), config.rootpath)
+    except UsageError as error:
+        raise pytest.UsageError(str(error)) from None
+    workers = config.getoption("numprocesses", None) or 1
+    if board.kind == "serial" and workers > 1:
+        raise pytest.UsageError(f"--hil-board: {board.name!r} is one board: it cannot serve {workers} workers (-n)")
+    return board
 
 
 def _run_dir(config: pytest.Config) -> RunDir:
@@ -88,17 +109,17 @@ def run_dir(request: pytest.FixtureRequest) -> RunDir:
 
 
 @pytest.fixture(scope="session")
-def broker(run_dir: RunDir) -> Iterator[Broker]:
+def broker(request: pytest.FixtureRequest, run_dir: RunDir) -> Iterator[Broker]:
     """mosquitto on a free port, one a worker."""
     worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
-    with Broker(run_dir.path / "services" / worker) as broker:
+    with Broker(run_dir.path / "services" / worker, bind=request.config.stash[BOARD].bind) as broker:
         yield broker
 
 
 @pytest.fixture
-def image_server() -> Iterator[ImageServer]:
+def image_server(request: pytest.FixtureRequest) -> Iterator[ImageServer]:
     """An HTTP server for images on a free port; its requests are this test's alone."""
-    with ImageServer() as server:
+    with ImageServer(bind=request.config.stash[BOARD].bind) as server:
         yield server
 
 
@@ -118,6 +139,7 @@ def rig(
         run_dir.path,
         device_id=f"board-{os.getpid()}-{time.monotonic_ns() % 10**9:09d}",  # retained topics of others are not ours
         seed=request.config.getoption("--hil-seed"),
+        board=request.config.stash[BOARD],
     )
     rig = Rig(bench, record, mark.expect_panic)
     item.stash[RIG] = rig
@@ -128,7 +150,7 @@ def rig(
 
 
 @pytest.fixture
-def board(request: pytest.FixtureRequest, rig: Rig) -> NativeBoard:
+def board(request: pytest.FixtureRequest, rig: Rig) -> Board:
     """A board that is ready, with the image and the provisioning that the test's marker names."""
     mark = HilMark.of(request.node) or HilMark()
     rig.start(mark.image, mark.provisioning)
@@ -178,7 +200,10 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
     error = call.excinfo.value if call.excinfo is not None else None
-    if isinstance(error, HilError):
+    if isinstance(error, NotRun) and item.config.stash[BOARD].kind not in item.config.getoption("--hil-require-kind"):
+        report.outcome = "skipped"
+        report.longrepr = (str(item.path), item.location[1] or 0, f"not run: {error}")
+    elif isinstance(error, HilError):
         report.longrepr = f"{type(error).__name__}: {error}"  # the story is told; our own frames add nothing
     record = item.stash.get(RECORD, None)
     if record is None:

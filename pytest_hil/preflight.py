@@ -3,17 +3,30 @@
 
 from __future__ import annotations
 
+import argparse
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from .boards.artifacts import Artifacts
-from .boards.native import NativeBoard, NativeSettings
-from .boards.protocol import ConsoleSink
+from .boards.bench import choose
+from .boards.config import BoardConfig, NativeConfig
+from .boards.factory import make_board
+from .boards.protocol import ConsoleSink, Load
 from .services.broker import Broker
 
 
-def preflight(artifacts_path: Path) -> Artifacts:
-    """Reads the artifacts, starts and stops a broker and a board.
+def board_in(arguments: Sequence[str], root: Path) -> BoardConfig:
+    """The board that pytest's arguments choose. Raises UsageError."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--hil-board", default="native")
+    parser.add_argument("--hil-bench")
+    chosen, _ = parser.parse_known_args(arguments)
+    return choose(chosen.hil_board, chosen.hil_bench, root)
+
+
+def preflight(artifacts_path: Path, board: BoardConfig) -> Artifacts:
+    """Reads the artifacts, starts and stops a broker and, where that costs nothing, the board.
 
     Raises UsageError when there is nothing to test, BenchError when the bench cannot do its part.
     """
@@ -23,12 +36,11 @@ def preflight(artifacts_path: Path) -> Artifacts:
         folder = Path(name)
         with Broker(folder):
             pass
-        flash = folder / "flash.bin"
-        flash.write_bytes(image.build.flash_image({}))
-        settings = NativeSettings(artifacts.native_board, flash, folder / "native-board.log")
-        board = NativeBoard(settings, ConsoleSink(lambda _: None, lambda _: None))
-        try:
-            board.start()
-        finally:
-            board.stop()
+        if isinstance(board, NativeConfig):
+            load = Load(image.build, {}, folder, artifacts.native_board)
+            native = make_board(board, load, ConsoleSink(lambda _: None, lambda _: None))
+            try:
+                native.start()
+            finally:
+                native.stop()
     return artifacts

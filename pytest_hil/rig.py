@@ -17,22 +17,26 @@ from pathlib import Path
 from typing import Any
 
 from .boards.artifacts import Artifacts, Image
-from .boards.native import NativeBoard, NativeSettings
-from .boards.protocol import ConsoleSink, Endpoint
+from .boards.config import BoardConfig
+from .boards.factory import make_board
+from .boards.protocol import Board, ConsoleSink, Endpoint, Load
 from .boards.provisioning import PARTITION, nvs_image
 from .console.console import Console, ExpectedPanic
-from .console.events import Event
+from .console.events import Event, event_patterns
 from .errors import BenchError
-from .figures import figures
+from .evidence import leave_evidence
 from .results.record import TestRecord
 from .services.broker import Broker
+from .services.certificates import Authority
 from .services.image_server import ImageServer
 from .services.mqtt import Message, MqttClient
+from .services.signing import TriggerKey
 from .services.tcp_sink import TcpSink
 from .streams import StreamPlan, Streams
 
 READY_TIMEOUT_S = 10.0  # from power on; 0.2 s on an idle machine
 BEAT_TIMEOUT_S = 5.0  # heartbeats come each second
+OPEN_TIMEOUT_S = 5.0  # from a connect to the board's word of it
 BLOCKING_STREAM: dict[str, str | int] = {"frame_bytes": 32768, "frame_ms": 10}
 UPDATE_TIMEOUT_S = 30.0  # from the trigger to `valid`
 LINGER_S = 0.1  # before power off: a panic follows its cause within some ms, and the last wait may have been that cause
@@ -51,6 +55,7 @@ class Bench:
     run_path: Path  # the run's folder, which log paths are relative to
     device_id: str
     seed: int
+    board: BoardConfig
 
 
 class Rig:
@@ -59,13 +64,14 @@ class Rig:
     def __init__(self, bench: Bench, record: TestRecord, expected: ExpectedPanic | None = None) -> None:
         self.bench = bench
         self.record = record
-        self.console = Console(bench.folder / "console.log", expected)
+        self.console = Console(bench.folder / "console.log", expected, event_patterns(bench.board.events))
+        self.console.elf_of = bench.artifacts.elf_of
         self.streams = Streams(self._endpoint)
         self.stream_mode = "workers"
         self._open = contextlib.ExitStack()
-        self._board: NativeBoard | None = None
+        self._board: Board | None = None
         self._counter = 0
-        self._triggered_at: float | None = None
+        self.triggered_at: float | None = None  # on the monotonic clock
         self._settled = False
 
     # ---- the board
@@ -74,7 +80,7 @@ class Rig:
         return self.board.endpoint(board_port)
 
     @property
-    def board(self) -> NativeBoard:
+    def board(self) -> Board:
         if self._board is None:
             raise BenchError("no board was started: call rig.start() first")
         return self._board
@@ -84,29 +90,54 @@ class Rig:
 
         Raises BenchError when it cannot be started, WaitFailed when it does not get ready.
         """
-        board = self.make_board(self.image(image), provisioning or {})
-        self._board = board
-        self.record.board, self.record.board_kind, self.record.chip_mac = board.kind, board.kind, board.mac
-        self._open.callback(board.stop)
-        board.start()
+        self.power_on(image, provisioning)
         return self.console.wait_event("ready", READY_TIMEOUT_S)
 
-    def make_board(self, image: Image, provisioning: Provisioning) -> NativeBoard:
-        """A board that is not started yet, its flash written."""
+    def power_on(self, image: str = "release", provisioning: Provisioning | None = None) -> Board:
+        """As `start`, for a board that may not get ready: does not wait for it."""
+        board = self.make_board(self.image(image), provisioning or {})
+        self._board = board
+        self.record.board, self.record.board_kind = self.bench.board.name, board.kind
+        self._open.callback(board.stop)
+        board.start()
+        self.record.chip_mac = board.mac
+        return board
+
+    def make_board(self, image: Image, provisioning: Provisioning) -> Board:
+        """A board that is not started yet, and what it will carry."""
         self.stream_mode = str(provisioning.get("stream_mode", self.stream_mode))
         bench = self.bench
         values: dict[str, str | int] = {
             "device_id": bench.device_id,
-            "broker_uri": f"mqtt://{NativeBoard.runner_host}:{bench.broker.port}",
+            "broker_uri": f"{bench.broker.scheme}://{bench.board.tell}:{bench.broker.port}",
+            **bench.broker.provisioning,
+            **bench.board.provisioning,
             **provisioning,
         }
-        flash = bench.folder / "flash.bin"
         partition = image.build.partition(PARTITION)
-        flash.write_bytes(image.build.flash_image({PARTITION: nvs_image(values, partition.size)}))
-        settings = NativeSettings(
-            bench.artifacts.native_board, flash, bench.folder / "native-board.log", seed=bench.seed
+        load = Load(
+            image.build,
+            {PARTITION: nvs_image(values, partition.size)},
+            bench.folder,
+            bench.artifacts.native_board,
+            bench.seed,
+            self._address,
         )
-        return NativeBoard(settings, ConsoleSink(self.console.feed, self.console.end))
+        return make_board(bench.board, load, ConsoleSink(self.console.feed, self.console.end))
+
+    def _address(self) -> str | None:
+        """Where the board last said that it is."""
+        said = self.console.events_named("net")
+        return str(said[-1]["ip"]) if said else None
+
+    def tls_streams(self, authority: Authority) -> Provisioning:
+        """What makes the board's stream server speak TLS; the clients of this test do so from now on.
+
+        Nobody knows a board's address when it is provisioned, so its certificate is for its device id.
+        """
+        identity = authority.issue(self.bench.device_id)
+        self.streams.trust = authority.trust(self.bench.device_id)
+        return {"tls_streams": 1, "server_cert": identity.certificate, "server_key": identity.key}
 
     def image(self, role: str) -> Image:
         return self.bench.artifacts.image(role)
@@ -115,23 +146,32 @@ class Rig:
         """Opens these clients; returns when those that can be served are being served."""
         self.record.streams, self.record.stream_mode = plan.as_json(), self.stream_mode
         self.streams.open(plan, self.stream_mode)
-        if plan.stalled:
-            # No client can see that the board's send blocks. Some hundred kilobytes fit between the two; a stream that
-            # is provisioned fast (BLOCKING_STREAM) sends them many times over from one heartbeat to the next.
+        # No client can see whether the board's send blocks, or its task is held.
+        if plan.stalled or plan.stalled_ws:
+            # Some hundred kilobytes fit between the two; a stream that is provisioned fast (BLOCKING_STREAM) sends them
+            # many times over from one heartbeat to the next.
             first = self.console.wait_event("beat", BEAT_TIMEOUT_S, self.console.mark())
             self.console.wait_event("beat", BEAT_TIMEOUT_S, first.at_line + 1)
+        for _ in range(plan.stuck):
+            self.streams.stuck()
+            self.console.wait_event("stream_open", OPEN_TIMEOUT_S, kind="stuck")
+        for _ in range(plan.silent):
+            mark = self.console.mark()
+            self.streams.silent()
+            self.console.wait_line("performing session handshake", OPEN_TIMEOUT_S, mark)
 
     @cached_property
     def tcp_sink(self) -> TcpSink:
         """A peer that only listens, for connections of the board's own."""
-        return self._open.enter_context(TcpSink())
+        return self._open.enter_context(TcpSink(self.bench.board.bind))
 
     # ---- the update
 
     @cached_property
     def mqtt(self) -> MqttClient:
         """The runner's client, subscribed to everything of this device."""
-        client = MqttClient(self.bench.broker.host, self.bench.broker.port, f"hil/{self.bench.device_id}/#")
+        broker = self.bench.broker
+        client = MqttClient(broker.host, broker.port, f"hil/{self.bench.device_id}/#", broker.access)
         return self._open.enter_context(client)
 
     def topic(self, rest: str, device_id: str | None = None) -> str:
@@ -142,22 +182,30 @@ class Rig:
         image = self.image(role)
         content = image.app_bin.read_bytes()
         path = f"/{role}.bin"
-        self.bench.image_server.serve(path, content)
+        server = self.bench.image_server
+        server.serve(path, content)
         self._counter += 1
         return {
-            "url": f"http://{self.board.runner_host}:{self.bench.image_server.port}{path}",
+            "url": f"{server.scheme}://{self.board.runner_host}:{server.port}{path}",
             "version": image.version,
             "sha256": image.file_sha256,
             "size": len(content),
             "counter": self._counter,
         } | changes
 
-    def publish_trigger(self, trigger: Mapping[str, Any] | str | bytes) -> int:
-        """Publishes it; returns the console mark from before, to wait from."""
+    def signed(self, trigger: Mapping[str, Any], key: TriggerKey) -> dict[str, str]:
+        """The trigger for this board alone, in its signed form."""
+        return key.signed({"device": self.bench.device_id, **trigger})
+
+    def publish_trigger(self, trigger: Mapping[str, Any] | str | bytes, sign_with: TriggerKey | None = None) -> int:
+        """Publishes it, signed where a key is given; returns the console mark from before, to wait from."""
+        if sign_with is not None:
+            assert isinstance(trigger, Mapping), "only a trigger's fields can be signed"
+            trigger = self.signed(trigger, sign_with)
         client = self.mqtt
         mark = self.console.mark()
         payload = trigger if isinstance(trigger, str | bytes) else json.dumps(trigger)
-        self._triggered_at = time.monotonic()
+        self.triggered_at = time.monotonic()
         client.publish(self.topic("ota/trigger"), payload)
         return mark
 
@@ -180,8 +228,8 @@ class Rig:
                 f"served was {image.image_sha256} ({image.version}); log: {self.console.record.log_path}"
             )
         self.console.wait_event("valid", UPDATE_TIMEOUT_S, boot.at_line)
-        if self._triggered_at is not None:
-            self.record.update_s = round(time.monotonic() - self._triggered_at, 3)
+        if self.triggered_at is not None:
+            self.record.update_s = round(time.monotonic() - self.triggered_at, 3)
         return boot
 
     # ---- the end
@@ -199,17 +247,6 @@ class Rig:
         finally:
             self.streams.close()
             self.console.end("no board was started")
-            self._leave_evidence()
-
-    def _leave_evidence(self) -> None:
-        folder = self.bench.folder
-        if self.streams.clients:
-            self.streams.write_log(folder / "clients.json")
-        if "mqtt" in self.__dict__:
-            (folder / "mqtt.log").write_text("".join(f"{m.at_s:9.3f}  {m}\n" for m in self.mqtt.messages))
-        for field, value in figures(self.console).items():
-            setattr(self.record, field, value)
-        for name in ("console.log", "clients.json", "mqtt.log", "native-board.log"):
-            if (folder / name).is_file():
-                self.record.log(folder / name, self.bench.run_path)
-        (folder / "flash.bin").unlink(missing_ok=True)
+            messages = self.mqtt.messages if "mqtt" in self.__dict__ else []
+            folder, run_path = self.bench.folder, self.bench.run_path
+            leave_evidence(folder, run_path, self.record, self.console, streams=self.streams, messages=messages)

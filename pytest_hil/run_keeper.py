@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 import time
 from pathlib import Path
@@ -12,13 +13,15 @@ import pytest
 
 from . import __version__
 from .boards.artifacts import Artifacts
-from .errors import HilError, UsageError
+from .errors import HilError, NotRun, UsageError
 from .marker import HilMark
 from .report.page import page
 from .results.merge import merge
 from .results.record import TestRecord
 from .results.run_dir import RunDir
 
+# What the runner lacked; no firmware can cause it.
+MACHINE_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 RECORD = pytest.StashKey[TestRecord]()
 
 
@@ -26,12 +29,13 @@ def outcome_of(record: TestRecord, report: pytest.TestReport, error: BaseExcepti
     """Carries one phase's report into the record."""
     record.duration_s = round((record.duration_s or 0.0) + report.duration, 3)
     if report.failed:
-        bench = isinstance(error, HilError)
+        bench = isinstance(error, HilError) or (isinstance(error, OSError) and error.errno in MACHINE_FAULTS)
         if record.outcome in ("not_run", "passed", "skipped"):
             record.outcome = "bench_error" if bench else "failed"
             record.failure = str(error).partition("\n")[0] or type(error).__name__
     elif report.skipped:
-        record.outcome = "skipped"
+        record.outcome = "not_run" if isinstance(error, NotRun) else "skipped"
+        record.failure = str(error) if isinstance(error, NotRun) else None
     elif report.when == "call" and record.outcome == "not_run":
         record.outcome = "passed"
     if report.when == "teardown":
@@ -57,9 +61,9 @@ class RunKeeper:
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         if self._worker is not None and self._worker.get("workerid") != "gw0":
             return
-        ids = [item.nodeid for item in session.items if HilMark.of(item) is not None]
-        if ids and not session.config.option.collectonly:
-            self.run_dir.note_collected(ids)
+        kinds = {item.nodeid: mark.kind for item in session.items if (mark := HilMark.of(item)) is not None}
+        if kinds and not session.config.option.collectonly:
+            self.run_dir.note_collected(kinds)
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self) -> None:

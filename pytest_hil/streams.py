@@ -13,9 +13,10 @@ from typing import TypeVar
 import requests
 
 from .boards.protocol import Endpoint
+from .services.certificates import Trust
 from .services.client import StreamClient
 from .services.mjpeg_client import MjpegClient
-from .services.plain_clients import HalfRequestClient, IdleClient
+from .services.plain_clients import HalfRequestClient, IdleClient, SilentTlsClient, StuckClient
 from .services.websocket_client import WebSocketClient
 
 _Client = TypeVar("_Client", bound=StreamClient)
@@ -33,10 +34,14 @@ class StreamPlan:
 
     mjpeg: int = 0
     ws: int = 0
-    idle: int = 0
-    stalled: int = 0
-    half: int = 0
+    idle: int = 0  # a connection to the control server, kept alive
+    stalled: int = 0  # an MJPEG client that stops reading
+    stalled_ws: int = 0
+    half: int = 0  # half a request to the stream server
+    half_control: int = 0  # the same to the control server
     slow: int = 0
+    stuck: int = 0  # asks for the page whose handler never ends
+    silent: int = 0  # begins a TLS handshake and falls silent
 
     def as_json(self) -> dict[str, int]:
         return asdict(self)
@@ -51,12 +56,14 @@ class Streams:
     def __init__(self, endpoint: Callable[[int], Endpoint]) -> None:
         self._endpoint = endpoint
         self._opened = contextlib.ExitStack()
+        self.trust: Trust | None = None  # set where the stream server speaks TLS
         self.clients: list[StreamClient] = []
         self.served: list[StreamClient] = []  # those whose frames came before `open` returned
 
     def open(self, plan: StreamPlan, stream_mode: str) -> None:
         """Opens all of the plan and returns when those that can be served are being served.
 
+        Not those that hold the server's task for ever: whoever opens them (`stuck`, `silent`) must know when they do.
         `inline`: an MJPEG stream holds the server's one task, so the first is served and the others wait.
         """
         inline = stream_mode == "inline"
@@ -65,6 +72,8 @@ class Streams:
             self.idle()
         for _ in range(plan.ws):
             self._await_frames(self.websocket())
+        for _ in range(plan.stalled_ws):
+            self._await_frames(self.websocket(stall_after=FIRST_FRAMES))
         held = False
         ways = ["mjpeg"] * plan.mjpeg + ["slow"] * plan.slow + ["stalled"] * plan.stalled
         for way in ways:
@@ -79,13 +88,17 @@ class Streams:
             held = inline
         for _ in range(plan.half):
             self.half()
-        if plan.half or self.waiting:
-            self._round_trip()
+        for _ in range(plan.half_control):
+            self.half(CONTROL_PORT)
+        if plan.half_control:
+            self._round_trip(STREAM_PORT)
+        elif plan.half or self.waiting:
+            self._round_trip(CONTROL_PORT)
 
-    def _round_trip(self) -> None:
-        """Packets reach the board in order: once this is answered, it has what was sent before."""
-        where = self._endpoint(CONTROL_PORT)
-        requests.get(f"http://{where}/status", timeout=FIRST_FRAMES_TIMEOUT_S).raise_for_status()
+    def _round_trip(self, free_port: int) -> None:
+        """Packets reach the board in order: once this is answered, whatever it is, it has what was sent before."""
+        where = self._endpoint(free_port)
+        requests.get(f"http://{where}/status", timeout=FIRST_FRAMES_TIMEOUT_S).close()
 
     def _await_frames(self, client: StreamClient) -> None:
         client.wait_frames(FIRST_FRAMES, FIRST_FRAMES_TIMEOUT_S)
@@ -93,19 +106,29 @@ class Streams:
 
     def mjpeg(self, path: str = "/stream", stall_after: int | None = None) -> MjpegClient:
         where = self._endpoint(STREAM_PORT)
-        return self._add(MjpegClient(where.host, where.port, len(self.clients), path, stall_after))
+        number, trust = len(self.clients), self.trust
+        return self._add(MjpegClient(where.host, where.port, number, path, stall_after=stall_after, trust=trust))
 
-    def websocket(self) -> WebSocketClient:
+    def websocket(self, stall_after: int | None = None) -> WebSocketClient:
         where = self._endpoint(STREAM_PORT)
-        return self._add(WebSocketClient(where.host, where.port, len(self.clients)))
+        number, trust = len(self.clients), self.trust
+        return self._add(WebSocketClient(where.host, where.port, number, stall_after=stall_after, trust=trust))
 
     def idle(self) -> IdleClient:
         where = self._endpoint(CONTROL_PORT)
         return self._add(IdleClient(where.host, where.port, len(self.clients)))
 
-    def half(self) -> HalfRequestClient:
-        where = self._endpoint(STREAM_PORT)
+    def half(self, board_port: int = STREAM_PORT) -> HalfRequestClient:
+        where = self._endpoint(board_port)
         return self._add(HalfRequestClient(where.host, where.port, len(self.clients)))
+
+    def stuck(self) -> StuckClient:
+        where = self._endpoint(STREAM_PORT)
+        return self._add(StuckClient(where.host, where.port, len(self.clients)))
+
+    def silent(self) -> SilentTlsClient:
+        where = self._endpoint(STREAM_PORT)
+        return self._add(SilentTlsClient(where.host, where.port, len(self.clients)))
 
     def _add(self, client: _Client) -> _Client:
         self.clients.append(client)

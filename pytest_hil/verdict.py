@@ -3,26 +3,60 @@
 
 from __future__ import annotations
 
+from .console.boots import FAULTS, RESET_KINDS
 from .console.console import Console
+from .console.events import Event
+from .console.panic import Panic
 
-# Reset reasons that nobody asks for; a panic is told by its own text.
-FAULT_RESETS = ("INT_WDT", "TASK_WDT", "WDT", "BROWNOUT", "PANIC", "UNKNOWN")
+# A log that begins with this boot does not show what it was; a flashing tool resets some chips by their watchdog.
+FIRST_BOOT_FAULTS = frozenset(FAULTS) - {"WDT", "UNKNOWN"}
+ANNOUNCEMENTS = ("restart", "rollback")  # events that come before an esp_restart()
+TOLD_PANICS = 3  # of a board that panics at every boot, the first tell all
 
 
 def complaints(console: Console) -> list[str]:
     """Each a sentence; none when the log is clean."""
-    found = [f"a panic: {panic}" for panic in console.unexpected_panics]
+    panics = console.unexpected_decoded_panics
+    found = [_told(panic) for panic in panics[:TOLD_PANICS]]
+    if len(panics) > TOLD_PANICS:
+        found.append(f"{len(panics) - TOLD_PANICS} more panics, up to line {panics[-1].at_line + 1} of the log")
     expected = console.expected
     if expected is not None and not any(expected.matches(panic) for panic in console.panics):
         found.append(f"the control did not see its failure: {expected}")
     found += [f"lost event: {problem}" for problem in console.event_problems]
-    if not console.panics:
-        found += [
-            f"a reset nobody asked for: {event.get('reset_reason')} at line {event.at_line}"
-            for event in console.events_named("boot")
-            if event.get("reset_reason") in FAULT_RESETS
-        ]
+    found += [
+        f"a restart that the firmware did not announce, at line {boot.at_line + 1} of the log"
+        for boot in _unannounced_restarts(console)
+    ]
+    first = next(iter(console.events), None)
+    told = first is not None and any(panic.at_line < first.at_line for panic in console.panics)
+    if first is not None and not told and first.name == "boot" and first.get("reset_reason") in FIRST_BOOT_FAULTS:
+        found.append(f"a reset nobody asked for: {first.get('reset_reason')} at line {first.at_line + 1}")
     return found
+
+
+def _unannounced_restarts(console: Console) -> list[Event]:
+    """Boots after esp_restart() before which no event said why.
+
+    The firmware restarted behind our back, or the announcement was lost: the last event before a restart leaves no gap
+    in the numbers.
+    """
+    found: list[Event] = []
+    announced = False
+    for event in console.events:
+        if event.name == "boot":
+            if event.boot > 0 and event.get("reset_reason") == "SW" and not announced:
+                found.append(event)
+            announced = False
+        announced = announced or event.name in ANNOUNCEMENTS
+    return found
+
+
+def _told(panic: Panic) -> str:
+    if panic.kind in RESET_KINDS:
+        return f"a reset nobody asked for: {panic.reset_reason} ({panic.kind}), line {panic.at_line + 1} of the log"
+    frames = "".join(f"\n    {frame}" for frame in panic.frames)
+    return f"a panic: {panic}{frames}"
 
 
 def judge(console: Console) -> None:

@@ -40,6 +40,11 @@ class Image:
         description = json.loads((self.path / "project_description.json").read_text())
         return self.path / str(description["app_bin"])
 
+    @cached_property
+    def app_elf(self) -> Path:
+        description = json.loads((self.path / "project_description.json").read_text())
+        return self.path / str(description.get("app_elf", f"{self.app_bin.stem}.elf"))
+
     @property
     def sdkconfig(self) -> Path:
         return self.path / "sdkconfig"
@@ -58,6 +63,11 @@ class Artifacts:
     @property
     def native_board(self) -> Path:
         return self.directory / "native-board"
+
+    def elf_of(self, image_sha256: str) -> Path | None:
+        """With debug information, for that image's addresses; None for an image or an ELF that is not here."""
+        image = next((one for one in self.images.values() if one.image_sha256 == image_sha256), None)
+        return image.app_elf if image is not None and image.app_elf.is_file() else None
 
     def image(self, role: str) -> Image:
         if role not in self.images:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 from pathlib import Path
 from types import TracebackType
@@ -21,7 +22,12 @@ class ControlSocket:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._socket.settimeout(REPLY_TIMEOUT_S)
         try:
-            self._socket.connect(str(path))
+            # A Unix socket's path holds 107 bytes at most; by way of its open folder any fits.
+            folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY)
+            try:
+                self._socket.connect(f"/proc/self/fd/{folder}/{path.name}")
+            finally:
+                os.close(folder)
         except OSError as error:
             self._socket.close()
             raise BenchError(f"the native board's control socket {path} cannot be reached: {error}") from None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import struct
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,6 +61,7 @@ class BuildDir:
     files: dict[int, Path]  # flash offset -> file
     flash_bytes: int
     partitions: tuple[Partition, ...]
+    chip: str | None  # as esptool names it; "linux" for the native board
 
     @classmethod
     def read(cls, path: Path) -> BuildDir:
@@ -69,6 +71,7 @@ class BuildDir:
             args = json.loads(args_path.read_text())
             files = {int(offset, 16): path / name for offset, name in args["flash_files"].items()}
             flash_bytes = _SIZES[args["flash_settings"]["flash_size"]]
+            chip = args.get("extra_esptool_args", {}).get("chip")
         except FileNotFoundError:
             raise UsageError(f"{path} is no build directory: it has no flasher_args.json") from None
         except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -79,7 +82,15 @@ class BuildDir:
         if PARTITION_TABLE_OFFSET not in files:
             raise UsageError(f"{args_path} has no partition table at 0x{PARTITION_TABLE_OFFSET:x}")
         table = parse_partition_table(files[PARTITION_TABLE_OFFSET].read_bytes())
-        return cls(path, files, flash_bytes, tuple(table))
+        return cls(path, files, flash_bytes, tuple(table), chip)
+
+    def need_chip(self) -> str:
+        """The chip it is for. Raises UsageError when that is the native board: nothing of it runs on a chip."""
+        if self.chip in (None, "linux"):
+            raise UsageError(
+                f"{self.path} is not built for a chip: name the folder of images that are, with --artifacts"
+            )
+        return str(self.chip)
 
     def partition(self, label: str) -> Partition:
         for partition in self.partitions:
@@ -87,10 +98,15 @@ class BuildDir:
                 return partition
         raise UsageError(f"{self.path}: the partition table has no partition {label!r}")
 
-    def flash_image(self, extra: dict[str, bytes]) -> bytes:
-        """The whole flash: erased, then the build's files, then `extra` (partition label -> contents)."""
-        flash = bytearray(b"\xff") * self.flash_bytes
-        pieces = {offset: file.read_bytes() for offset, file in self.files.items()}
+    def pieces(self, extra: Mapping[str, bytes], erased: Iterable[str] = ()) -> dict[int, bytes]:
+        """What goes where: the build's files, the partitions of `extra`, and those of `erased` as erased flash reads.
+
+        A partition that the table lacks is not erased; one of `extra` must be there, and hold its contents.
+        """
+        pieces = {
+            partition.offset: b"\xff" * partition.size for partition in self.partitions if partition.label in erased
+        }
+        pieces |= {offset: file.read_bytes() for offset, file in self.files.items()}
         for label, contents in extra.items():
             partition = self.partition(label)
             if len(contents) > partition.size:
@@ -99,5 +115,11 @@ class BuildDir:
         for offset, contents in pieces.items():
             if offset + len(contents) > self.flash_bytes:
                 raise BenchError(f"0x{offset:x}: {len(contents)} bytes reach beyond the flash of {self.flash_bytes}")
+        return pieces
+
+    def flash_image(self, extra: Mapping[str, bytes]) -> bytes:
+        """The whole flash: erased, then the build's files, then `extra` (partition label -> contents)."""
+        flash = bytearray(b"\xff") * self.flash_bytes
+        for offset, contents in self.pieces(extra).items():
             flash[offset : offset + len(contents)] = contents
         return bytes(flash)

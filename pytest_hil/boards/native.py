@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import subprocess
-import tempfile
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -20,11 +18,14 @@ from typing import Any
 
 from ..errors import BenchError
 from .control import ControlSocket
-from .protocol import Capability, ConsoleSink, Endpoint
+from .protocol import BOARD_PORTS, Capability, ConsoleSink, Endpoint
 
 START_TIMEOUT_S = 10.0  # from exec to the first serial byte; some 20 ms on an idle machine
 STOP_TIMEOUT_S = 5.0  # from `quit` to the end of the process, then it is killed
 SERIAL_READ = 65536  # bytes
+# In the flash file's folder, where the supervisor runs: its path is short from there, however deep the folder lies,
+# and a runner that is killed leaves nothing in the machine's temporary folder.
+CONTROL = "control"
 
 
 @dataclass(frozen=True)
@@ -34,10 +35,11 @@ class NativeSettings:
     program: Path  # native-board
     flash: Path  # the flash file; the board changes it
     stderr_log: Path
-    board_ports: tuple[int, ...] = (80, 81)
+    board_ports: tuple[int, ...] = BOARD_PORTS
     heap_kb: int | None = None
     mac: str = "02:00:00:00:00:01"
     seed: int = 1
+    tell: str = "10.0.2.2"  # the runner's address inside the board's network
     extra: tuple[str, ...] = field(default=())
 
 
@@ -48,23 +50,30 @@ class NativeBoard:
     capabilities = (
         Capability.FLASH | Capability.RESET | Capability.CUT_POWER | Capability.DROP_PACKETS | Capability.LINK_DOWN
     )
-    runner_host = "10.0.2.2"
 
     def __init__(self, settings: NativeSettings, console: ConsoleSink) -> None:
         self.settings = settings
         self.mac = settings.mac
+        self.runner_host = settings.tell
         self._console = console
         self._process: subprocess.Popen[bytes] | None = None
         self._control: ControlSocket | None = None
         self._reader: threading.Thread | None = None
         self._spoke = threading.Event()  # the first byte came, or the line ended without one
         self._stopping = False
-        self._run_dir: Path | None = None
 
     @property
     def command(self) -> list[str]:
         s = self.settings
-        command = [str(s.program), "--flash", str(s.flash), "--serial", "stdio", "--control", str(self._control_path)]
+        command = [
+            str(s.program.absolute()),
+            "--flash",
+            str(s.flash.absolute()),
+            "--serial",
+            "stdio",
+            "--control",
+            CONTROL,
+        ]
         for port in s.board_ports:
             command += ["--forward", f"127.0.0.1:0:{port}"]
         command += ["--mac", s.mac, "--seed", str(s.seed)]
@@ -73,11 +82,8 @@ class NativeBoard:
         return [*command, *s.extra]
 
     @property
-    def _control_path(self) -> Path:
-        # A Unix socket's path holds 107 bytes at most, which a folder deep in a clone can exceed.
-        if self._run_dir is None:
-            self._run_dir = Path(tempfile.mkdtemp(prefix="native-board-"))
-        return self._run_dir / "control"
+    def _folder(self) -> Path:
+        return self.settings.flash.absolute().parent
 
     # ---- power
 
@@ -86,21 +92,25 @@ class NativeBoard:
         try:
             with self.settings.stderr_log.open("wb") as stderr:
                 self._process = subprocess.Popen(
-                    self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr, bufsize=0
+                    self.command,
+                    cwd=self._folder,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=stderr,
+                    bufsize=0,
                 )
         except OSError as error:
-            self._forget_run_dir()
             raise BenchError(f"{self.settings.program} cannot be started: {error.strerror}") from None
         self._reader = threading.Thread(target=self._read_serial, name="native-board serial", daemon=True)
         self._reader.start()
         if not self._spoke.wait(START_TIMEOUT_S):
             self.stop()
             raise BenchError(f"the native board said nothing within {START_TIMEOUT_S:g} s{self._complaint()}")
-        if not self._control_path.exists():
+        if not (self._folder / CONTROL).exists():
             how = self._how_it_ended()
             self.stop()
             raise BenchError(f"the native board did not start: {how}{self._complaint()}")
-        self._control = ControlSocket(self._control_path)
+        self._control = ControlSocket(self._folder / CONTROL)
 
     def stop(self) -> None:
         if self._process is None:
@@ -125,12 +135,6 @@ class NativeBoard:
         if self._control is not None:
             self._control.close()
         self._process = self._control = None
-        self._forget_run_dir()
-
-    def _forget_run_dir(self) -> None:
-        if self._run_dir is not None:
-            shutil.rmtree(self._run_dir, ignore_errors=True)
-            self._run_dir = None
 
     def _read_serial(self) -> None:
         process = self._process

@@ -4,9 +4,15 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
+
+from ..errors import NotRun
+from .flash_layout import BuildDir
+
+BOARD_PORTS = (80, 81)  # the firmware's servers
 
 
 class Capability(enum.Flag):
@@ -39,6 +45,18 @@ class ConsoleSink:
     end: Callable[[str], None]
 
 
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What a board is to carry and to run with, in one test."""
+
+    build: BuildDir
+    partitions: Mapping[str, bytes]  # label -> contents; the rest of what an earlier test may have left is erased
+    folder: Path  # for the board's own logs
+    native_board: Path  # the program, for the kind that needs it
+    seed: int = 1
+    address: Callable[[], str | None] = lambda: None  # where the board said that it is
+
+
 class Board(Protocol):
     """A board that was given its flash contents and may be started, stopped and started again."""
 
@@ -48,7 +66,7 @@ class Board(Protocol):
     runner_host: str  # the runner's address as the board sees it
 
     def start(self) -> None:
-        """Power on. Raises BenchError when the board cannot be started at all."""
+        """Flash what differs and power on. Raises BenchError when the board cannot be started at all."""
 
     def stop(self) -> None:
         """Power off and release everything; every byte the board sent has then been delivered. May be called again."""
@@ -60,4 +78,21 @@ class Board(Protocol):
         """Bytes to the board's serial line."""
 
     def reset(self) -> None:
-        """The reset button. Needs Capability.RESET."""
+        """The reset button. Raises NotRun without Capability.RESET."""
+
+    def power(self, on: bool) -> None:
+        """Raises NotRun without Capability.CUT_POWER."""
+
+    def link(self, up: bool) -> None:
+        """The network cable. Raises NotRun without Capability.LINK_DOWN."""
+
+    def loss(self, percent: float) -> None:
+        """Loses that share of the packets, both ways. Raises NotRun without Capability.DROP_PACKETS."""
+
+
+def need(board: Board, capability: Capability) -> None:
+    """Raises NotRun when the board cannot do that."""
+    if capability not in board.capabilities:
+        lacking = [one.name or "" for one in Capability if one and one in capability and one not in board.capabilities]
+        what = " and ".join(lacking).lower().replace("_", " ")
+        raise NotRun(f"a board of the kind {board.kind!r} cannot do this: {what}")

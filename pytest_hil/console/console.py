@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .events import Event, EventReader
-from .panics import Panic, PanicScanner
-from .record import ConsoleRecord, Line
-from .resets import Reset, reset_of
+from .decoding import decoded
+from .events import Event, EventPattern
+from .log_reader import LogReader
+from .panics import Panic
+from .record import ConsoleRecord
+from .resets import Reset
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,24 +38,16 @@ class ExpectedPanic:
 class Console:
     """Give its `feed` and `end` to a board; ask it everything else."""
 
-    def __init__(self, log_path: Path, expected: ExpectedPanic | None = None) -> None:
+    def __init__(
+        self, log_path: Path, expected: ExpectedPanic | None = None, patterns: Sequence[EventPattern] = ()
+    ) -> None:
         self.expected = expected
-        self._events = EventReader()
-        self._panics = PanicScanner()
-        self._resets: list[Reset] = []
-        self.record = ConsoleRecord(log_path, self._take)
+        self.elf_of: Callable[[str], Path | None] = lambda _: None  # by image_sha256
+        self._read = LogReader(patterns)
+        self._events, self._panics = self._read.events, self._read.panics
+        self.record = ConsoleRecord(log_path, self._read.take)
         self.feed = self.record.feed
         self.end = self.record.end
-
-    def _take(self, lines: Sequence[Line]) -> None:
-        """Called by the record, under its condition, with each batch of new lines."""
-        for line in lines:
-            self._panics.take((line,))
-            if event := self._events.take(line):
-                if event.name == "boot":
-                    self._panics.boot(str(event.get("reset_reason", event.get("reset", "?"))))
-            elif reset := reset_of(line):
-                self._resets.append(reset)
 
     # ---- what was seen
 
@@ -78,19 +72,35 @@ class Console:
             return list(self._panics.panics)
 
     @property
+    def decoded_panics(self) -> list[Panic]:
+        """With the frames of each, where the ELF of the image that ran is at hand."""
+        boots = [event for event in self.events if event.name == "boot"]
+        return [self._decoded(panic, boots) for panic in self.panics]
+
+    def _decoded(self, panic: Panic, boots: Sequence[Event]) -> Panic:
+        before = [event for event in boots if event.at_line <= panic.at_line]
+        elf = self.elf_of(str(before[-1].get("image_sha256"))) if before and panic.backtrace else None
+        return decoded(panic, elf) if elf is not None else panic
+
+    @property
     def resets(self) -> list[Reset]:
         with self.record.condition:
-            return list(self._resets)
+            return list(self._read.resets)
 
     @property
     def unexpected_panics(self) -> list[Panic]:
         """Every panic but the one announced."""
-        panics = self.panics
-        for panic in panics:
-            if self.expected is not None and self.expected.matches(panic):
-                panics.remove(panic)
-                break
-        return panics
+        return self._without_expected(self.panics)
+
+    def _without_expected(self, panics: list[Panic]) -> list[Panic]:
+        expected = self.expected
+        forgiven = next((i for i, panic in enumerate(panics) if expected is not None and expected.matches(panic)), None)
+        return [panic for i, panic in enumerate(panics) if i != forgiven]
+
+    @property
+    def unexpected_decoded_panics(self) -> list[Panic]:
+        """The same with their frames; takes the time of a decoder."""
+        return self._without_expected(self.decoded_panics)
 
     # ---- waiting
 
@@ -114,11 +124,12 @@ class Console:
         `where` gives values that fields must have, `such` any other condition.
         """
 
+        seen = 0
+
         def look() -> Event | None:
-            for event in self._events.events:
-                if _fits(event, name, since, where) and (such is None or such(event)):
-                    return event
-            return None
+            nonlocal seen
+            news, seen = self._events.events[seen:], len(self._events.events)
+            return next((e for e in news if _fits(e, name, since, where) and (such is None or such(e))), None)
 
         wanted = f"event {name!r}" + "".join(f", {field}={value!r}" for field, value in where.items())
         return self.record.wait(look, wanted, timeout_s, self._unexpected_panic)

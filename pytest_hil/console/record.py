@@ -18,6 +18,8 @@ from typing import TypeVar
 T = TypeVar("T")
 
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[@-Z\\-_])")
+_LINE_END = re.compile(rb"\r*\n\r*(?!\r*\n)|\r*\n|\r+")
+_LEADING_RETURNS = re.compile(rb"\A\r+(?!\r*\n)")
 SHOWN_LINES = 15  # how many of the last lines a failed wait tells
 
 
@@ -36,7 +38,8 @@ class Line:
     @property
     def text(self) -> str:
         """Readable form: decoded, without colours and carriage returns."""
-        return _ANSI.sub("", self.raw.decode("utf-8", "replace")).strip("\r")
+        text = self.raw.decode("utf-8", "replace")
+        return _ANSI.sub("", text) if "\x1b" in text else text
 
 
 class ConsoleRecord:
@@ -50,7 +53,7 @@ class ConsoleRecord:
         self._log = log_path.open("wb", buffering=0)
         self._started = time.monotonic()
         self._lines: list[Line] = []
-        self._tail = b""
+        self._tail = bytearray()  # of an unfinished line; carriage returns only at its end
         self._bytes = 0
         self._ended: str | None = None
 
@@ -63,13 +66,8 @@ class ConsoleRecord:
                 return
             self._log.write(data)
             self._bytes += len(data)
-            head, newline, tail = data.rpartition(b"\n")
-            if not newline:
-                self._tail += data
-            else:
-                complete = self._tail + head
-                self._tail = tail
-                self._take(_split(complete))
+            if finished := self._finished(data):
+                self._take(split_lines(finished))
             self.condition.notify_all()
 
     def end(self, reason: str) -> None:
@@ -78,11 +76,26 @@ class ConsoleRecord:
             if self._ended is not None:
                 return
             if self._tail:
-                self._take(_split(self._tail))
-                self._tail = b""
+                self._take(split_lines(bytes(self._tail).rstrip(b"\r") + b"\n"))
+                self._tail.clear()
             self._ended = reason
             self._log.close()
             self.condition.notify_all()
+
+    def _finished(self, data: bytes) -> bytes:
+        """What the new bytes finish: all up to the last newline, or the last carriage return whose next byte is known
+        (before that it may be the first half of a line end). Looks at the new bytes only: a line may be long."""
+        tail = self._tail
+        start = len(tail) - 1 if tail.endswith(b"\r") else len(tail)
+        tail += data
+        cut = tail.rfind(b"\n", start) + 1
+        end = len(tail)
+        while end > start and tail[end - 1] == 0x0D:
+            end -= 1
+        cut = max(cut, tail.rfind(b"\r", max(cut, start), end) + 1)
+        finished = bytes(tail[:cut])
+        del tail[:cut]
+        return finished
 
     def _take(self, raws: Sequence[bytes]) -> None:
         now = time.monotonic() - self._started
@@ -163,15 +176,18 @@ class ConsoleRecord:
             "\n".join(f"  {line.at_s:9.3f}  {line.text}" for line in self._lines[-SHOWN_LINES:]) or "  (no line at all)"
         )
         if self._tail:
-            last += f"\n  (unfinished) {self._tail!r}"
+            last += f"\n  (unfinished) {bytes(self._tail)!r}"
         story = f"waited {waited_s:.2f} s of {timeout_s:g} s for {what}; {reason}"
         return f"{story}\nlast lines:\n{last}\nlog: {self.log_path}"
 
 
-def _split(complete: bytes) -> list[bytes]:
-    """The lines of finished text. A lone carriage return ends a line too, but only inside a line that a newline has
-    finished: else the way the bytes were cut into reads would decide what is a line."""
-    raws = complete.split(b"\n")
-    if b"\r" not in complete:
-        return raws
-    return [piece for raw in raws for piece in raw.strip(b"\r").split(b"\r")]
+def split_lines(finished: bytes) -> list[bytes]:
+    """The lines of text that ends with a line end: `\\n` with carriage returns on either side, or these alone. However
+    the bytes were cut into reads, the lines are the same."""
+    if b"\r" in finished:
+        finished = finished.replace(b"\r\n", b"\n")
+        if b"\r" in finished:
+            finished = _LINE_END.sub(b"\n", _LEADING_RETURNS.sub(b"", finished))
+    lines = finished.split(b"\n")
+    lines.pop()
+    return lines

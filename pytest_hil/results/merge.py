@@ -25,7 +25,10 @@ def merge(
     """Writes results.json and returns it. Tests that were collected but left no record appear as not_run."""
     records = {record["id"]: record for record in read_records(run_dir.records)}
     collected = run_dir.read_collected()
-    tests = [records.pop(test_id) if test_id in records else asdict(TestRecord(test_id)) for test_id in collected]
+    tests = [
+        records.pop(test_id) if test_id in records else asdict(TestRecord(test_id, kind))
+        for test_id, kind in collected.items()
+    ]
     tests += records.values()
     results = {
         "schema": SCHEMA,

@@ -44,17 +44,17 @@ class RunDir:
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
-    def note_collected(self, test_ids: list[str]) -> None:
-        """Which tests were to run: those without a record were not."""
+    def note_collected(self, kinds: dict[str, str]) -> None:
+        """Which tests were to run, each with its kind: those without a record were not."""
         self.path.mkdir(parents=True, exist_ok=True)
-        self.collected.write_text(json.dumps(test_ids))
+        self.collected.write_text(json.dumps(kinds))
 
-    def read_collected(self) -> list[str]:
+    def read_collected(self) -> dict[str, str]:
         try:
-            ids: list[str] = json.loads(self.collected.read_text())
+            kinds: dict[str, str] = json.loads(self.collected.read_text())
         except FileNotFoundError:
-            return []
-        return ids
+            return {}
+        return kinds
 
     def point_latest(self) -> None:
         """Makes `latest` name this run, in one step, so that nobody ever finds it missing."""

@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 _STYLE = {"passed": "green", "failed": "red", "bench_error": "magenta", "not_run": "yellow", "skipped": "yellow"}
 
@@ -23,34 +26,64 @@ def short_id(test_id: str) -> str:
     return name[name.index("[") + 1 : -1] if name.endswith("]") else name.removeprefix("test_").replace("_", " ")
 
 
+@dataclass(frozen=True)
+class _Column:
+    name: str
+    cell: Callable[[dict[str, Any]], str]
+    number: bool = False
+    dropped: int = 0  # the higher, the earlier it goes when the terminal is narrow; 0: never
+
+    def width(self, tests: Sequence[dict[str, Any]]) -> int:
+        return max([len(self.name), *(len(self.cell(test)) for test in tests)])
+
+
+_COLUMNS = (
+    _Column("test", lambda test: short_id(test["id"])),
+    _Column("kind", lambda test: str(test["kind"]), dropped=5),
+    _Column("outcome", lambda test: str(test["outcome"])),
+    _Column("stop", lambda test: figure(test["stop_ms"], " ms"), number=True, dropped=1),
+    _Column("forced", lambda test: figure(test["forced_count"]), number=True, dropped=6),
+    _Column("heap gained", lambda test: figure(test["heap_gained"], " KB", 1024, 1), number=True, dropped=4),
+    _Column("OTA", lambda test: figure(test["ota_ms"], " ms"), number=True, dropped=3),
+    _Column("test took", lambda test: figure(test["duration_s"], " s", digits=1), number=True, dropped=2),
+    _Column("seen", lambda test: test["seen"] or "", dropped=7),
+)
+_GAP = 3  # columns of the terminal between two of the table, as SIMPLE_HEAD sets them
+
+
+def _fitting(tests: Sequence[dict[str, Any]], width: int) -> list[_Column]:
+    """The columns for which there is room, each in full."""
+    columns = list(_COLUMNS)
+    while sum(column.width(tests) + _GAP for column in columns) > width:
+        least = max(columns, key=lambda column: column.dropped)
+        if not least.dropped:
+            break
+        columns.remove(least)
+    return columns
+
+
 def print_summary(results: dict[str, Any], run_path: Path, out: Console) -> None:
+    tests = results["tests"]
+    columns = _fitting(tests, out.width)
     table = Table(title=f"Run {results['run']['id']}", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column("test", no_wrap=True)
-    for name in ("kind", "outcome"):
-        table.add_column(name)
-    for name in ("stop", "forced", "heap gained", "OTA", "test took"):
-        table.add_column(name, justify="right")
-    table.add_column("seen", no_wrap=True)
-    for test in results["tests"]:
-        outcome = str(test["outcome"])
-        table.add_row(
-            short_id(test["id"]),
-            test["kind"],
-            f"[{_STYLE.get(outcome, '')}]{outcome}[/]" if outcome in _STYLE else outcome,
-            figure(test["stop_ms"], " ms"),
-            figure(test["forced_count"]),
-            figure(test["heap_gained"], " KB", 1024, 1),
-            figure(test["ota_ms"], " ms"),
-            figure(test["duration_s"], " s", digits=1),
-            test["seen"] or "",
+    for column in columns:
+        table.add_column(
+            column.name, justify="right" if column.number else "left", no_wrap=column.name != "test", overflow="fold"
         )
+    for test in tests:
+        style = _STYLE.get(str(test["outcome"]), "")
+        table.add_row(*(Text(c.cell(test), style=style if c.name == "outcome" else "") for c in columns))
     out.print(table)
-    for test in results["tests"]:
+    told = {column.name for column in columns}
+    for test in tests:
+        if test["seen"] and "seen" not in told:
+            out.print(Text(f"{short_id(test['id'])}: {test['seen']}"))
+    for test in tests:
         if test["failure"]:
-            out.print(f"[red]{short_id(test['id'])}[/]: {test['failure']}", highlight=False)
-    passed = sum(test["outcome"] == "passed" for test in results["tests"])
+            out.print(Text.assemble((short_id(test["id"]), "red"), f": {test['failure']}"))
+    passed = sum(test["outcome"] == "passed" for test in tests)
     out.print(
-        f"{passed} of {len(results['tests'])} passed in {results['run']['duration_s']:.1f} s: "
+        f"{passed} of {len(tests)} passed in {results['run']['duration_s']:.1f} s: "
         f"[bold {'green' if results['verdict'] == 'pass' else 'red'}]{results['verdict']}[/]",
         highlight=False,
     )

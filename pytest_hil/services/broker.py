@@ -3,26 +3,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import subprocess
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
 from ..errors import BenchError
-from .process import end, free_port, spawn_tied
+from .certificates import Identity, Trust
+from .process import LOOPBACK, end, free_port, own_address, run_to_end, spawn_tied
 
 ATTEMPTS = 5  # another process may take the free port first
 START_TIMEOUT_S = 10.0  # from exec to its listener; some 10 ms on an idle machine
 PROGRAM = os.environ.get("HIL_MOSQUITTO", "mosquitto")
-# MQTT 3.1.1, clean session, client id "hil"; and the answer: accepted
-_CONNECT = b"\x10\x0f\x00\x04MQTT\x04\x02\x00\x3c\x00\x03hil"
+PASSWORD_PROGRAM = "mosquitto_passwd"
+# The answer to a CONNECT: accepted
 _CONNACK = b"\x20\x02\x00\x00"
 _CONFIG = """\
-listener {port} 127.0.0.1
-allow_anonymous true
+listener {port} {bind}
+allow_anonymous {anonymous}
 persistence false
 log_dest stderr
 log_type error
@@ -30,15 +33,40 @@ log_type warning
 log_type notice
 log_type information
 """
+_SECURE = """\
+certfile {certificate}
+keyfile {key}
+password_file {passwords}
+"""
 # As root mosquitto would change to a user of its own, and so lose its bond with the runner (see process.py).
 _STAY_ROOT = "user root\n"
 
 
-class Broker:
-    """A running broker; its log is a file."""
+@dataclass(frozen=True)
+class BrokerAccess:
+    """What a broker that is not open to all shows, and asks for."""
 
-    def __init__(self, folder: Path, port: int | None = None) -> None:
-        self.host = "127.0.0.1"
+    identity: Identity  # the broker's, for TLS
+    ca: str  # of the authority that issued it, PEM
+    trust: Trust  # the runner's own
+    user: str
+    password: str
+
+
+class Broker:
+    """A running broker; its log is a file. With `access` it speaks TLS alone, and only to those with the password."""
+
+    def __init__(
+        self,
+        folder: Path,
+        port: int | None = None,
+        access: BrokerAccess | None = None,
+        *,
+        bind: str = LOOPBACK,
+    ) -> None:
+        self.access = access
+        self.host = own_address(bind)
+        self._bind = bind
         self.port = 0
         self.log_path = folder / "broker.log"
         self._folder = folder
@@ -46,6 +74,18 @@ class Broker:
         self._process: subprocess.Popen[bytes] | None = None
         self._listening = threading.Event()
         self._log_thread: threading.Thread | None = None
+
+    @property
+    def scheme(self) -> str:
+        return "mqtt" if self.access is None else "mqtts"
+
+    @property
+    def provisioning(self) -> Mapping[str, str]:
+        """What a board must know of it beside its address."""
+        access = self.access
+        if access is None:
+            return {}
+        return {"ca": access.ca, "broker_user": access.user, "broker_pass": access.password}
 
     def start(self) -> None:
         """Returns when it listens. Raises BenchError with mosquitto's own words when it cannot."""
@@ -63,7 +103,7 @@ class Broker:
 
     def _try(self) -> bool:
         config = self._folder / "mosquitto.conf"
-        config.write_text(_CONFIG.format(port=self.port) + (_STAY_ROOT if os.geteuid() == 0 else ""))
+        config.write_text(self._config())
         process = spawn_tied([PROGRAM, "-c", str(config)])
         ready = threading.Event()
         running: list[bool] = []
@@ -91,11 +131,25 @@ class Broker:
         self._greet()
         return True
 
+    def _config(self) -> str:
+        access = self.access
+        text = _CONFIG.format(port=self.port, bind=self._bind, anonymous="true" if access is None else "false")
+        if access is not None:
+            certificate, key = access.identity.write(self._folder, "broker")
+            passwords = self._folder / "passwords"
+            _write_password(passwords, access)
+            text += _SECURE.format(certificate=certificate, key=key, passwords=passwords)
+        return text + (_STAY_ROOT if os.geteuid() == 0 else "")
+
     def _greet(self) -> None:
         """Waits for an answer: mosquitto says that it runs a moment too early, and forgets a SIGTERM until then."""
         try:
-            with socket.create_connection((self.host, self.port), START_TIMEOUT_S) as greeting:
-                greeting.sendall(_CONNECT)
+            with contextlib.ExitStack() as open_:
+                greeting = open_.enter_context(socket.create_connection((self.host, self.port), START_TIMEOUT_S))
+                if self.access is not None:
+                    trust = self.access.trust
+                    greeting = open_.enter_context(trust.context.wrap_socket(greeting, server_hostname=trust.name))
+                greeting.sendall(_connect_message(self.access))
                 answer = greeting.recv(4)
         except OSError as error:
             answer = str(error).encode()
@@ -118,3 +172,21 @@ class Broker:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+
+def _write_password(path: Path, access: BrokerAccess) -> None:
+    path.touch(mode=0o600)
+    said = run_to_end([PASSWORD_PROGRAM, "-b", "-c", str(path), access.user, access.password])
+    if said is not None:
+        raise BenchError(f"{PASSWORD_PROGRAM} cannot write {path}: {said}")
+
+
+def _connect_message(access: BrokerAccess | None) -> bytes:
+    """MQTT 3.1.1, clean session, client id "hil"; user name and password where they are asked for."""
+
+    def text(value: str) -> bytes:
+        return len(value).to_bytes(2, "big") + value.encode()
+
+    flags, credentials = (0x02, b"") if access is None else (0xC2, text(access.user) + text(access.password))
+    body = text("MQTT") + bytes((4, flags)) + (60).to_bytes(2, "big") + text("hil") + credentials
+    return bytes((0x10, len(body))) + body

@@ -6,12 +6,16 @@ A connect always succeeds on a native board, even when the board hangs: a client
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from .frames import FrameCheck
+
+# 4 KB of receive buffer, so that the board's sends block soon after a client stops reading.
+SMALL_WINDOW = (socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,7 @@ class StreamClient:
     """Base of the clients: a thread that runs `_run` until its connection ends or `close` is called."""
 
     kind = "?"
+    stalls = False  # whether it stops reading on purpose
 
     def __init__(self, host: str, port: int, number: int = 0) -> None:
         self.host, self.port, self.number = host, port, number
@@ -77,6 +82,11 @@ class StreamClient:
         if not self.ended.wait(timeout_s) or self.ending is None:
             raise AssertionError(f"{self} still open after {timeout_s:g} s, {self.check.frames} frames seen")
         return self.ending
+
+    @property
+    def ended_at(self) -> float:
+        """When it ended, on the monotonic clock; endless while it has not."""
+        return self._began + self.ending.at_s if self.ending else float("inf")
 
     def close(self) -> None:
         """Leaves, if the connection is still open, and waits for the thread."""
@@ -133,3 +143,24 @@ class StreamClient:
             self.ending = Ending(how, self._now(), detail)
             self.ended.set()
             self._condition.notify_all()
+
+
+class StallingClient(StreamClient):
+    """One that may stop reading after `stall_after` frames, and keeps its connection."""
+
+    def __init__(self, host: str, port: int, number: int, stall_after: int | None) -> None:
+        super().__init__(host, port, number)
+        self.stall_after = stall_after
+        self._resume = threading.Event()
+        self.stalls = stall_after is not None
+        if self.stalls:
+            self.kind = f"stalled {self.kind}"
+
+    def resume(self) -> None:
+        """Goes on reading after a stall."""
+        self._resume.set()
+
+    def _stall(self) -> None:
+        """Between two frames: returns at once, or when the stall is over."""
+        if self.stall_after is not None and self.check.frames >= self.stall_after:
+            self._resume.wait()

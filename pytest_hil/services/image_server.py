@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Serves firmware images over HTTP on 127.0.0.1, with Range, and records every request.
+"""Serves firmware images over HTTP or HTTPS, with Range, and records every request.
 
 A board reaches it at the address its kind gives the runner (the native board: 10.0.2.2). How a reply is sent is one
 function a path, so that a faulty one can stand in its place.
@@ -9,12 +9,17 @@ from __future__ import annotations
 
 import contextlib
 import re
+import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
+from typing import Any
+
+from .certificates import Identity
 
 _RANGE = re.compile(r"bytes=(\d+)-(\d*)$")
 
@@ -32,10 +37,10 @@ class Request:
     took_s: float
 
 
-Reply = Callable[["_Handler", bytes], None]
+Reply = Callable[["ReplyHandler", bytes], None]
 
 
-def plain_reply(handler: _Handler, content: bytes) -> None:
+def plain_reply(handler: ReplyHandler, content: bytes) -> None:
     """The whole content, or the part that Range asks for."""
     asked = handler.headers.get("Range")
     first, last = 0, len(content) - 1
@@ -61,7 +66,9 @@ def plain_reply(handler: _Handler, content: bytes) -> None:
         handler.send_body(body)
 
 
-class _Handler(BaseHTTPRequestHandler):
+class ReplyHandler(BaseHTTPRequestHandler):
+    """One connection; a `Reply` answers with it."""
+
     protocol_version = "HTTP/1.1"
     server: _Server
     status = 0
@@ -72,7 +79,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.sent = 0
         content, reply = self.server.owner.find(self.path)
         # A board that stops downloading in the middle is the board's business.
-        with contextlib.suppress(ConnectionError):
+        with contextlib.suppress(ConnectionError, ssl.SSLError):
             if content is None:
                 self.send_error(404)
             else:
@@ -106,19 +113,42 @@ class _Handler(BaseHTTPRequestHandler):
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     owner: ImageServer
+    tls: ssl.SSLContext | None = None
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        connection, address = super().get_request()
+        if self.tls is not None:
+            connection = self.tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
+        return connection, address
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        """In the connection's own thread: a client that is slow to shake hands holds up nobody."""
+        if self.tls is None:
+            super().finish_request(request, client_address)
+            return
+        try:
+            request.do_handshake()
+        except OSError as error:
+            self.owner.refuse(str(error))
+            return
+        with contextlib.suppress(ConnectionError, ssl.SSLError):  # a board that restarts says no goodbye
+            super().finish_request(request, client_address)
 
 
 class ImageServer:
-    """Paths and their contents; `port` is free at the moment of the start."""
+    """Paths and their contents; `port` is free at the moment of the start. With an identity it speaks TLS alone."""
 
-    def __init__(self) -> None:
+    def __init__(self, identity: Identity | None = None, bind: str = "127.0.0.1") -> None:
+        self.scheme = "http" if identity is None else "https"
         self.began = time.monotonic()
         self.requests: list[Request] = []
+        self.failed_handshakes: list[str] = []
         self._contents: dict[str, tuple[bytes, Reply]] = {}
         self._lock = threading.Lock()
         self._recorded = threading.Condition(self._lock)
-        self._server = _Server(("127.0.0.1", 0), _Handler)
+        self._server = _Server((bind, 0), ReplyHandler)
         self._server.owner = self
+        self._server.tls = identity.server_context() if identity is not None else None
         self.port = int(self._server.server_address[1])
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, name="image server", daemon=True
@@ -136,6 +166,19 @@ class ImageServer:
         with self._recorded:
             self.requests.append(request)
             self._recorded.notify_all()
+
+    def refuse(self, why: str) -> None:
+        """Notes a client whose handshake failed, of either side's will."""
+        with self._recorded:
+            self.failed_handshakes.append(why)
+            self._recorded.notify_all()
+
+    def wait_failed_handshake(self, timeout_s: float) -> str:
+        """Waits until a handshake has failed; returns why. Raises AssertionError."""
+        with self._recorded:
+            if not self._recorded.wait_for(lambda: self.failed_handshakes, timeout_s):
+                raise AssertionError(f"no handshake failed within {timeout_s:g} s; requests: {self.requests}")
+            return self.failed_handshakes[0]
 
     def wait_requests(self, count: int, timeout_s: float) -> list[Request]:
         """Waits until so many requests have been answered. Raises AssertionError."""

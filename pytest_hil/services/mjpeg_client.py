@@ -15,15 +15,14 @@ from typing import Any
 import requests
 from python_multipart.multipart import MultipartParser, parse_options_header
 from requests.adapters import HTTPAdapter
-from urllib3.connection import HTTPConnection
-from urllib3.connectionpool import HTTPConnectionPool
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.response import HTTPResponse
 
-from .client import StreamClient
+from .certificates import Trust
+from .client import SMALL_WINDOW, StallingClient
 
 CONNECT_TIMEOUT_S = 5.0
-# 4 KB of receive buffer, so that the board's sends block soon after the client stops.
-SMALL_WINDOW = (socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
 # How requests and urllib3 tell of a connection that was closed in order, but before the body's end.
 _CUT_SHORT = ("IncompleteRead", "InvalidChunkLength", "ended prematurely")
 
@@ -31,9 +30,10 @@ _CUT_SHORT = ("IncompleteRead", "InvalidChunkLength", "ended prematurely")
 class _Adapter(HTTPAdapter):
     """Tells when a request is out: the answer may never come while another client's stream holds the server."""
 
-    def __init__(self, asked: threading.Event, small_window: bool) -> None:
+    def __init__(self, asked: threading.Event, small_window: bool, trust: Trust | None) -> None:
         self._asked = asked
         self._small_window = small_window
+        self._trust = trust
         super().__init__()
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
@@ -47,10 +47,24 @@ class _Adapter(HTTPAdapter):
         class Pool(HTTPConnectionPool):
             ConnectionCls = Connection
 
+        class TlsConnection(HTTPSConnection):
+            def getresponse(self) -> HTTPResponse:  # type: ignore[override]  # as urllib3's own
+                asked.set()
+                return super().getresponse()
+
+        class TlsPool(HTTPSConnectionPool):
+            ConnectionCls = TlsConnection
+
+        if self._trust is not None:
+            name = self._trust.name
+            kwargs |= {"ssl_context": self._trust.context, "server_hostname": name, "assert_hostname": name}
         if self._small_window:
             kwargs["socket_options"] = [*HTTPConnection.default_socket_options, SMALL_WINDOW]
         super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = {"http": Pool}
+        self.poolmanager.pool_classes_by_scheme = {"http": Pool, "https": TlsPool}
+
+    def cert_verify(self, *_: object) -> None:
+        """Whom to trust is said by the context alone; requests would add the authorities of the internet."""
 
 
 class PartReader:
@@ -126,36 +140,36 @@ class PartReader:
         self.closed = True
 
 
-class MjpegClient(StreamClient):
+class MjpegClient(StallingClient):
     """GET `path`; reads all, or stops reading after `stall_after` frames."""
 
     kind = "mjpeg"
 
     def __init__(
-        self, host: str, port: int, number: int = 0, path: str = "/stream", stall_after: int | None = None
+        self,
+        host: str,
+        port: int,
+        number: int = 0,
+        path: str = "/stream",
+        *,
+        stall_after: int | None = None,
+        trust: Trust | None = None,
     ) -> None:
-        super().__init__(host, port, number)
+        super().__init__(host, port, number, stall_after)
         self.path = path
-        self.stall_after = stall_after
-        self._resume = threading.Event()
+        self._scheme = "http" if trust is None else "https"
         self._response: requests.Response | None = None
         self._session = requests.Session()
         self._asked = threading.Event()  # the request is out
-        self._session.mount("http://", _Adapter(self._asked, small_window=stall_after is not None))
-        if stall_after is not None:
-            self.kind = "stalled"
+        self._session.mount(f"{self._scheme}://", _Adapter(self._asked, stall_after is not None, trust))
 
     def wait_asked(self, timeout_s: float) -> None:
         """Waits until the request is sent. Raises AssertionError."""
         assert self._asked.wait(timeout_s), f"{self} could not send its request within {timeout_s:g} s"
 
-    def resume(self) -> None:
-        """Goes on reading after a stall."""
-        self._resume.set()
-
     def _run(self) -> tuple[str, str]:
         with self._session.get(
-            f"http://{self.host}:{self.port}{self.path}", stream=True, timeout=(CONNECT_TIMEOUT_S, None)
+            f"{self._scheme}://{self.host}:{self.port}{self.path}", stream=True, timeout=(CONNECT_TIMEOUT_S, None)
         ) as response:
             self._response = response
             self.status = response.status_code
@@ -171,8 +185,7 @@ class MjpegClient(StreamClient):
             for piece in response.iter_content(chunk_size=None):
                 for frame in parts.feed(piece):
                     self._take_frame(frame)
-                if self.stall_after is not None and self.check.frames >= self.stall_after:
-                    self._resume.wait()
+                self._stall()
         except (requests.RequestException, AttributeError) as error:
             # requests hides the socket's error in its own; AttributeError is what a close from outside leaves behind
             self._note(parts)
@@ -186,7 +199,7 @@ class MjpegClient(StreamClient):
             self.check.problems.append(f"the stream ended inside a frame, after {self.check.frames} whole ones")
 
     def _hang_up(self) -> None:
-        self._resume.set()
+        self.resume()
         connection = getattr(getattr(self._response, "raw", None), "connection", None)
         if (plug := getattr(connection, "sock", None)) is not None:
             with contextlib.suppress(OSError):

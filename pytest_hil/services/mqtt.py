@@ -13,8 +13,10 @@ from typing import Any
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.reasoncodes import ReasonCode
 
 from ..errors import BenchError
+from .broker import BrokerAccess
 
 CONNECT_TIMEOUT_S = 5.0
 PUBLISH_TIMEOUT_S = 5.0
@@ -37,18 +39,22 @@ class Message:
 class MqttClient:
     """Subscribed to `topics` from the moment `connect` returns."""
 
-    def __init__(self, host: str, port: int, topics: str) -> None:
+    def __init__(self, host: str, port: int, topics: str, access: BrokerAccess | None = None) -> None:
         self.messages: list[Message] = []
         self._condition = threading.Condition()
         self._started = time.monotonic()
         self._host, self._port, self._topics = host, port, topics
         self._subscribed = False
+        self._refused = ""
         self._client = paho.Client(CallbackAPIVersion.VERSION2)
+        if access is not None:
+            self._client.tls_set_context(access.trust.context)
+            self._client.username_pw_set(access.user, access.password)
         self._client.on_connect = self._on_connect
         self._client.on_subscribe = self._on_subscribe
         self._client.on_message = self._on_message
 
-    def connect(self) -> None:
+    def connect(self, timeout_s: float = CONNECT_TIMEOUT_S) -> None:
         """Raises BenchError when the broker does not answer."""
         try:
             self._client.connect(self._host, self._port)
@@ -56,7 +62,10 @@ class MqttClient:
             raise BenchError(f"no broker at {self._host}:{self._port}: {error}") from None
         self._client.loop_start()
         with self._condition:
-            if not self._condition.wait_for(lambda: self._subscribed, CONNECT_TIMEOUT_S):
+            self._condition.wait_for(lambda: self._subscribed or self._refused, timeout_s)
+            if self._refused:
+                raise BenchError(f"the broker at {self._host}:{self._port} refused us: {self._refused}")
+            if not self._subscribed:
                 raise BenchError(f"the broker at {self._host}:{self._port} did not confirm the subscription")
 
     def publish(self, topic: str, payload: bytes | str, qos: int = 1) -> None:
@@ -83,8 +92,13 @@ class MqttClient:
         self._client.disconnect()
         self._client.loop_stop()
 
-    def _on_connect(self, client: paho.Client, *_: object) -> None:
-        client.subscribe(self._topics, qos=1)
+    def _on_connect(self, client: paho.Client, _data: object, _flags: object, code: ReasonCode, _: object) -> None:
+        if not code.is_failure:
+            client.subscribe(self._topics, qos=1)
+            return
+        with self._condition:
+            self._refused = str(code)
+            self._condition.notify_all()
 
     def _on_subscribe(self, *_: object) -> None:
         with self._condition:

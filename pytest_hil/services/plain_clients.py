@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Clients that ask for no stream: one that keeps an idle connection, one that never finishes its request."""
+"""Clients that ask for no stream: idle ones, and ones that never finish what they began, or never let go."""
 
 from __future__ import annotations
 
 import contextlib
 import socket
+import ssl
 
 from .client import StreamClient
 
@@ -70,3 +71,32 @@ class HalfRequestClient(_SocketClient):
     def _run(self) -> tuple[str, str]:
         self._socket.sendall(f"GET /stream HTTP/1.1\r\nHost: {self.host}\r\nX-Half: ".encode())
         return self._read_to_end()
+
+
+class StuckClient(_SocketClient):
+    """Asks for the page whose handler never ends (control image alone), and reads what it sends."""
+
+    kind = "stuck"
+
+    def _run(self) -> tuple[str, str]:
+        self._socket.sendall(f"GET /stuck HTTP/1.1\r\nHost: {self.host}\r\n\r\n".encode())
+        return self._read_to_end()
+
+
+class SilentTlsClient(_SocketClient):
+    """Begins a TLS handshake and says nothing after its first message, so that the server waits in the middle of it."""
+
+    kind = "silent"
+
+    def _run(self) -> tuple[str, str]:
+        self._socket.sendall(_client_hello())
+        return self._read_to_end()
+
+
+def _client_hello() -> bytes:
+    """The first message of an ordinary TLS client."""
+    sent = ssl.MemoryBIO()
+    session = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).wrap_bio(ssl.MemoryBIO(), sent, server_hostname="board")
+    with contextlib.suppress(ssl.SSLWantReadError):
+        session.do_handshake()
+    return sent.read()

@@ -12,9 +12,27 @@ from collections.abc import Sequence
 from ..errors import BenchError
 
 END_TIMEOUT_S = 5.0
+LOOPBACK = "127.0.0.1"
+_ANY = ("0.0.0.0", "::")
 SYSTEM_PATH = "/usr/local/sbin:/usr/sbin"  # where Debian puts servers; not in an ordinary user's PATH
 # The runner may have died before the kernel was told to watch it; then nobody would ever end the child.
 _UNLESS_ORPHAN = 'test "$PPID" = "$0" && exec "$@"'
+
+
+def _program(name: str) -> str:
+    found = shutil.which(name) or shutil.which(name, path=SYSTEM_PATH)
+    if found is None:
+        raise BenchError(f"{name} is not installed, or not in PATH: run 'make setup', or install it by hand")
+    return found
+
+
+def run_to_end(command: Sequence[str]) -> str | None:
+    """Runs a program that ends by itself. Returns what it complained of, None when it succeeded.
+
+    Raises BenchError when the program is not there.
+    """
+    done = subprocess.run([_program(command[0]), *command[1:]], capture_output=True, text=True, check=False)
+    return None if done.returncode == 0 else (done.stderr or done.stdout).strip()
 
 
 def spawn_tied(command: Sequence[str]) -> subprocess.Popen[bytes]:
@@ -24,9 +42,7 @@ def spawn_tied(command: Sequence[str]) -> subprocess.Popen[bytes]:
 
     Raises BenchError when the program is not there.
     """
-    found = shutil.which(command[0]) or shutil.which(command[0], path=SYSTEM_PATH)
-    if found is None:
-        raise BenchError(f"{command[0]} is not installed, or not in PATH: run 'make setup', or install it by hand")
+    found = _program(command[0])
     tied = ["setpriv", "--pdeathsig", "TERM", "--", "sh", "-c", _UNLESS_ORPHAN, str(os.getpid()), found, *command[1:]]
     try:
         return subprocess.Popen(tied, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
@@ -42,6 +58,11 @@ def end(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+
+
+def own_address(bind: str) -> str:
+    """Where the runner itself reaches a service that listens on `bind`."""
+    return LOOPBACK if bind in _ANY else bind
 
 
 def free_port() -> int:

@@ -10,10 +10,10 @@ from types import TracebackType
 
 
 class TcpSink:
-    """Accepts any number of connections on a free port of 127.0.0.1 and keeps what each received."""
+    """Accepts any number of connections on a free port and keeps what each received."""
 
-    def __init__(self) -> None:
-        self._listener = socket.create_server(("127.0.0.1", 0))
+    def __init__(self, bind: str = "127.0.0.1") -> None:
+        self._listener = socket.create_server((bind, 0))
         self.port = int(self._listener.getsockname()[1])
         self._condition = threading.Condition()
         self._received: list[bytearray] = []

@@ -8,26 +8,40 @@ import socket
 
 import websocket
 
-from .client import StreamClient
+from .certificates import Trust
+from .client import SMALL_WINDOW, StallingClient
 
 CONNECT_TIMEOUT_S = 5.0
 
 
-class WebSocketClient(StreamClient):
-    """Connects to `/ws` and reads until the end."""
+class WebSocketClient(StallingClient):
+    """Connects to `/ws` and reads until the end, or stops reading after `stall_after` frames."""
 
     kind = "ws"
 
-    def __init__(self, host: str, port: int, number: int = 0, path: str = "/ws") -> None:
-        super().__init__(host, port, number)
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        number: int = 0,
+        path: str = "/ws",
+        *,
+        stall_after: int | None = None,
+        trust: Trust | None = None,
+    ) -> None:
+        super().__init__(host, port, number, stall_after)
         self.path = path
-        self._socket = websocket.WebSocket()
+        self._scheme = "ws" if trust is None else "wss"
+        self._socket = websocket.WebSocket(
+            sslopt={} if trust is None else {"context": trust.context, "server_hostname": trust.name},
+            sockopt=[] if stall_after is None else [SMALL_WINDOW],
+        )
 
     def _run(self) -> tuple[str, str]:
         self._socket.settimeout(CONNECT_TIMEOUT_S)
         try:
             self._socket.connect(  # type: ignore[no-untyped-call]
-                f"ws://{self.host}:{self.port}{self.path}"
+                f"{self._scheme}://{self.host}:{self.port}{self.path}"
             )
         except websocket.WebSocketBadStatusException as error:
             self.status = error.status_code
@@ -41,6 +55,7 @@ class WebSocketClient(StreamClient):
                 return "eof", str(error)
             if opcode == websocket.ABNF.OPCODE_BINARY:
                 self._take_frame(bytes(data))
+                self._stall()
             elif opcode == websocket.ABNF.OPCODE_CLOSE:
                 code = int.from_bytes(data[:2], "big") if len(data) >= 2 else 1005
                 # The server closes the TCP connection after our answer, which websocket-client has sent.
@@ -53,6 +68,7 @@ class WebSocketClient(StreamClient):
         self._socket.shutdown()  # type: ignore[no-untyped-call]
 
     def _hang_up(self) -> None:
+        self.resume()
         plug = self._socket.sock
         if plug is not None:
             with contextlib.suppress(OSError):

@@ -8,6 +8,7 @@ import time
 import psutil
 import pytest
 
+from pytest_hil.boards.native import NativeBoard
 from pytest_hil.rig import Rig
 
 from .figures import Row, percentile
@@ -33,6 +34,7 @@ def test_start_to_ready(rig: Rig, rows: list[Row], pytestconfig: pytest.Config) 
 @pytest.mark.hil(kind="observation")
 def test_idle_cpu(rig: Rig, rows: list[Row]) -> None:
     rig.start("release")
+    assert isinstance(rig.board, NativeBoard)
     supervisor = psutil.Process(rig.board.pid)
 
     def used_s() -> float:

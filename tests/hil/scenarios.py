@@ -19,6 +19,7 @@ from pytest_hil.rig import BLOCKING_STREAM, Rig
 from pytest_hil.streams import StreamPlan
 
 from . import expectations as seen
+from . import update_only
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class Scenario:
     stream_mode: str = "inline"
     kind: str = "promise"
     image: str = "control"
+    tls: bool = False  # between the stream server and its clients
     note: str = ""
     trigger: Mapping[str, Any] = field(default_factory=dict)
     provisioning: Mapping[str, str | int] = field(default_factory=dict)
@@ -38,21 +40,34 @@ class Scenario:
 
     @property
     def id(self) -> str:
-        return "-".join(filter(None, (self.strategy, self.stream_mode, str(self.clients).replace(" ", "_"), self.note)))
+        tls, clients = "tls" if self.tls else "", str(self.clients).replace(" ", "_")
+        return "-".join(filter(None, (self.strategy, self.stream_mode, tls, clients, self.note)))
 
     def as_param(self) -> Any:
         mark = pytest.mark.hil(kind=self.kind, expect_panic=self.expect_panic)
         return pytest.param(self, id=self.id, marks=mark)
 
 
-def graceful(stream_mode: str, **clients: int) -> Scenario:
+# Frames for a client that the app passes over while its socket takes no more: they fit into what then becomes free, so
+# that the push, which runs in the server's own task, never waits for one client.
+SMALL_FRAMES: dict[str, str | int] = {"frame_bytes": 2048, "frame_ms": 10}
+
+
+def graceful(stream_mode: str, *, tls: bool = False, frame_ms: int | None = None, **clients: int) -> Scenario:
+    provisioning: dict[str, str | int] = {"frame_ms": frame_ms} if frame_ms else {}
+    if clients.get("stalled"):
+        provisioning = BLOCKING_STREAM
+    elif clients.get("stalled_ws"):
+        provisioning = SMALL_FRAMES
     return Scenario(
         "graceful",
         StreamPlan(**clients),
         seen.stops_and_updates,
         stream_mode,
         image="release",
-        provisioning=BLOCKING_STREAM if clients.get("stalled") else {},
+        tls=tls,
+        note=f"{frame_ms}_ms" if frame_ms else "",
+        provisioning=provisioning,
     )
 
 
@@ -67,6 +82,28 @@ SCENARIOS = (
         provisioning=BLOCKING_STREAM,
         expect_panic=ExpectedPanic(function="lwip_netconn_do_writemore"),
     ),
+    Scenario("graceful", StreamPlan(stuck=1, mjpeg=1), update_only.updates_before_any_server, "workers"),
+    Scenario("graceful", StreamPlan(stuck=1), update_only.updates_before_any_server),
+    Scenario(
+        "graceful",
+        StreamPlan(stuck=1, mjpeg=1),
+        update_only.serves_after_a_failed_update,
+        "workers",
+        note="update_fails",
+        trigger={"sha256": "0" * 64},
+    ),
+    Scenario(
+        "graceful",
+        StreamPlan(silent=1, mjpeg=1),
+        update_only.updates_before_any_server,
+        "workers",
+        image="release",
+        tls=True,
+    ),
+    graceful("workers", mjpeg=2, stalled=1),
+    graceful("workers", mjpeg=1, ws=2, stalled=1),
+    graceful("workers", mjpeg=2, ws=1, stalled_ws=1),
+    graceful("workers", tls=True, mjpeg=1, ws=1, stalled=1),
     graceful("inline"),
     graceful("inline", mjpeg=1),
     graceful("inline", mjpeg=3),
@@ -77,6 +114,12 @@ SCENARIOS = (
     graceful("inline", half=1),
     graceful("workers", mjpeg=3),
     graceful("workers", mjpeg=2, ws=2),
+    graceful("workers", mjpeg=3, frame_ms=10),
+    graceful("workers", mjpeg=3, frame_ms=300),
+    graceful("workers", mjpeg=2, ws=1, idle=1, half_control=1),
+    graceful("workers", tls=True, mjpeg=2),
+    graceful("workers", tls=True, ws=2),
+    graceful("inline", tls=True, mjpeg=1),
     Scenario("close_recorded", StreamPlan(mjpeg=1), seen.stops_over_a_closed_socket, kind="observation"),
     Scenario(
         "close_recorded",

@@ -13,6 +13,7 @@ from pytest_hil.streams import StreamPlan
 
 REFUSED_WITHIN_S = 5.0
 FRAMES_AFTERWARDS = 5
+FAST: dict[str, str | int] = {"frame_ms": 10}  # as many frames in less time
 
 Change = Callable[[dict[str, Any]], Any]
 
@@ -23,6 +24,7 @@ ROWS: tuple[tuple[str, str, Change], ...] = (
     ("another device", "other_device", lambda t: t | {"device": "somebody-else"}),
     ("the running version", "same_version", lambda t: t | {"version": "1.0.0"}),
     ("larger than the slot", "image_too_large", lambda t: t | {"size": 64 << 20}),
+    ("https, and nobody to believe", "no_ca", lambda t: t | {"url": t["url"].replace("http://", "https://")}),
     ("too long a message", "too_large", lambda t: t | {"padding": "x" * 5000}),
     ("a strategy that a release does not have", "strategy_not_built", lambda t: t | {"stop": "plain"}),
 )
@@ -31,7 +33,7 @@ ROWS: tuple[tuple[str, str, Change], ...] = (
 @pytest.mark.hil(kind="promise")
 @pytest.mark.parametrize(("reason", "change"), [row[1:] for row in ROWS], ids=[row[0] for row in ROWS])
 def test_refused(rig: Rig, reason: str, change: Change) -> None:
-    rig.start("release")
+    rig.start("release", FAST)
     rig.open_streams(StreamPlan(mjpeg=1, ws=1))
     is_refused_and_streams_go_on(rig, change(rig.trigger_for("update")), reason)
 

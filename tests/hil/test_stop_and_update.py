@@ -6,13 +6,17 @@ from __future__ import annotations
 import pytest
 
 from pytest_hil.rig import Rig
+from pytest_hil.services.certificates import Authority
 
 from .scenarios import SCENARIOS, Scenario
 
 
 @pytest.mark.parametrize("scenario", [scenario.as_param() for scenario in SCENARIOS])
-def test_stop(rig: Rig, scenario: Scenario) -> None:
-    rig.start(scenario.image, {"stream_mode": scenario.stream_mode, **scenario.provisioning})
+def test_stop(rig: Rig, scenario: Scenario, authority: Authority) -> None:
+    provisioning = {"stream_mode": scenario.stream_mode, **scenario.provisioning}
+    if scenario.tls:
+        provisioning |= rig.tls_streams(authority)
+    rig.start(scenario.image, provisioning)
     rig.record.strategy = scenario.strategy
     rig.open_streams(scenario.clients)
     trigger = rig.trigger_for("update", **scenario.trigger)

@@ -10,6 +10,8 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
+from pytest_hil.services.certificates import Identity
+
 BOUNDARY = b"hilframe"
 HEAD = (
     b"HTTP/1.1 200 OK\r\nContent-Type: multipart/x-mixed-replace;boundary=hilframe\r\n"
@@ -43,16 +45,26 @@ Talk = Callable[[socket.socket, bytes], None]
 
 
 @contextmanager
-def serving(talk: Talk) -> Iterator[int]:
-    """Accepts connections, reads each one's request head, lets `talk` answer it, closes. Gives the port."""
+def serving(talk: Talk, identity: Identity | None = None) -> Iterator[int]:
+    """Accepts connections, reads each one's request head, lets `talk` answer it, closes. Gives the port.
+
+    With an identity: over TLS.
+    """
     listener = socket.create_server(("127.0.0.1", 0))
+    tls = identity.server_context() if identity is not None else None
+
+    def tls_or_plain(connection: socket.socket) -> socket.socket:
+        return connection if tls is None else tls.wrap_socket(connection, server_side=True)
 
     def one(connection: socket.socket) -> None:
-        with connection, suppress(OSError):
+        with connection, suppress(OSError), tls_or_plain(connection) as plug:
             head = b""
             while b"\r\n\r\n" not in head:
-                head += connection.recv(4096)
-            talk(connection, head)
+                data = plug.recv(4096)
+                if not data:
+                    return
+                head += data
+            talk(plug, head)
 
     def accept() -> None:
         with suppress(OSError):

@@ -177,6 +177,12 @@ def test_a_missing_broker_is_3(hil: Hil, tmp_path: Path, monkeypatch: pytest.Mon
     assert "mosquitto is not installed" in one_line(result)
 
 
+def test_results_that_cannot_be_written_are_told_in_one_line(hil: Hil, project: Path) -> None:
+    (project / "build").write_text("no folder")
+    result = hil("run")
+    assert (result.returncode, "results cannot go to" in one_line(result)) == (3, True), result.stderr
+
+
 def test_a_test_that_the_bench_spoilt_is_3(hil: Hil, project: Path) -> None:
     write_test(project, "from pytest_hil.errors import BenchError\ndef test_it():\n    raise BenchError('no power')\n")
     assert hil("run").returncode == 3
@@ -216,6 +222,20 @@ def hanging_run(project: Path, fake_artifacts: Path, tmp_path: Path) -> Iterator
         runner.kill() if runner.is_running() else None
 
 
+def test_a_killed_run_leaves_nothing_in_the_temporary_folder(
+    hanging_run: Callable[..., psutil.Process], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    runner = hanging_run()
+    family = runner.children(recursive=True)
+    runner.kill()
+    runner.wait(GONE_WITHIN_S)
+    assert gone(family, GONE_WITHIN_S)
+    left = [path.name for path in (tmp_path / "temporary").iterdir() if not path.name.startswith("pytest-of-")]
+    assert left == []
+
+
 @pytest.mark.parametrize("arguments", [[], ["-n", "2"]], ids=["alone", "with workers"])
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_a_runner_that_ends_leaves_no_process(
@@ -231,7 +251,11 @@ def test_a_runner_that_ends_leaves_no_process(
     assert gone(family, GONE_WITHIN_S), [" ".join(child.cmdline()) for child in family if child.is_running()]
 
 
-def test_an_interrupted_run_is_no_pass(hanging_run: Callable[..., psutil.Process]) -> None:
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_is_no_pass_and_keeps_its_results(
+    hanging_run: Callable[..., psutil.Process], project: Path, how: signal.Signals
+) -> None:
     runner = hanging_run()
-    runner.send_signal(signal.SIGINT)
+    runner.send_signal(how)
     assert runner.wait(GONE_WITHIN_S) == 3
+    assert (project / "build" / "hil" / "latest" / "results.json").is_file()

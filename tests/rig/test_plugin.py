@@ -122,11 +122,35 @@ def test_a_lost_event_fails_the_test(run: Run, board_does: Callable[..., None]) 
     result.stdout.fnmatch_lines(["*lost event: *n=3, expected 2*"])
 
 
+def test_a_full_disk_is_not_the_firmwares_fault(
+    run: Run, pytester: pytest.Pytester, board_does: Callable[..., None]
+) -> None:
+    board_does(BOOT, READY)
+    run("import errno\ndef test_it(board):\n    raise OSError(errno.ENOSPC, 'No space left on device')\n")
+    assert outcomes(pytester) == {"test_it": "bench_error"}
+
+
 def test_a_watchdog_reset_fails_the_test(run: Run, board_does: Callable[..., None]) -> None:
     board_does(BOOT, READY, 'print @hil {"n":0,"t":0,"ev":"boot","reset_reason":"TASK_WDT"}')
     result = run("def test_it(board):\n    pass\n")
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*a reset nobody asked for: TASK_WDT*"])
+
+
+RESTARTED = 'print @hil {"n":0,"t":1,"ev":"boot","reset_reason":"SW"}'
+
+
+def test_a_restart_that_was_not_announced_fails_the_test(run: Run, board_does: Callable[..., None]) -> None:
+    announced = 'print @hil {"n":2,"t":9,"ev":"restart","why":"update"}'
+    board_does(BOOT, READY, announced, RESTARTED, 'print @hil {"n":1,"t":9,"ev":"valid"}', RESTARTED)
+    result = run("def test_it(board):\n    pass\n")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*a restart that the firmware did not announce, at line 6*"])
+
+
+def test_a_restart_that_was_announced_is_fine(run: Run, board_does: Callable[..., None]) -> None:
+    board_does(BOOT, READY, 'print @hil {"n":2,"t":9,"ev":"restart","why":"update"}', RESTARTED)
+    run("def test_it(board):\n    pass\n").assert_outcomes(passed=1)
 
 
 CONTROL = """
@@ -213,6 +237,15 @@ def test_tests_that_did_not_run_are_in_the_results(
     board_does(BOOT, READY)
     run("def test_a():\n    assert False\ndef test_b():\n    pass\n", "-x")
     assert outcomes(pytester) == {"test_a": "failed", "test_b": "not_run"}
+
+
+def test_a_test_that_did_not_run_keeps_its_kind(
+    run: Run, pytester: pytest.Pytester, board_does: Callable[..., None]
+) -> None:
+    board_does(BOOT, READY)
+    run("def test_a(board):\n    assert 0\n@pytest.mark.hil(kind='control')\ndef test_b(board):\n    pass\n", "-x")
+    kinds = {test["id"].rpartition("::")[2]: test["kind"] for test in results(pytester)["tests"]}
+    assert kinds == {"test_a": "promise", "test_b": "control"}
 
 
 def test_pytest_embedded_alone_works_beside_it(pytester: pytest.Pytester) -> None:

@@ -100,6 +100,31 @@ def test_colours_and_carriage_returns_are_not_text(record: ConsoleRecord) -> Non
     assert record.lines[0].text == "I (12) app: hello"
 
 
+def test_carriage_returns_alone_end_lines_too_once_the_next_byte_is_known(record: ConsoleRecord) -> None:
+    record.feed(b"10 %\r20 %\r")
+    assert record.wait_line("10 %", 0).string == "10 %"
+    with pytest.raises(WaitFailed):
+        record.wait_line("20 %", 0.01)
+    record.feed(b"do")
+    assert record.wait_line("20 %", 0).string == "20 %"
+    record.feed(b"ne\n\r\n")
+    assert [line.text for line in record.lines] == ["10 %", "20 %", "done", ""]
+
+
+def test_a_line_of_100_kb_byte_by_byte(record: ConsoleRecord) -> None:
+    whole = bytes(32 + n % 90 for n in range(100_000))
+    for byte in whole:
+        record.feed(bytes([byte]))
+    record.feed(b"\r\nnext\n")
+    assert [line.raw for line in record.lines] == [whole, b"next"]
+
+
+def test_a_character_cut_in_two_is_one_character(record: ConsoleRecord) -> None:
+    record.feed(b"temp 21 \xc2")
+    record.feed(b"\xb0C\n")
+    assert record.lines[0].text == "temp 21 °C"
+
+
 @settings(max_examples=200, deadline=None)
 @given(
     st.lists(st.sampled_from([b"a", b"bc", b"\r", b"\n", b"\r\n", b"\xc3\xa9", b"\x1b[0m"]), max_size=30),

@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+"""bench.toml: the boards of this bench by name. Read whole and checked before anything is started.
+
+Every complaint names file and line and says what is allowed. The schema is config.py's.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import UsageError
+from .config import KINDS, BoardConfig, NativeConfig
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib  # the same, before Python 3.11
+
+FILE_NAME = "bench.toml"
+NATIVE = "native"
+_BENCH_KEYS = ("bind", "tell")
+_TABLE = re.compile(r"\s*\[\s*([^\[\]]+?)\s*\]\s*(#.*)?$")
+_KEY = re.compile(r"""\s*(?:"([^"]+)"|'([^']+)'|([A-Za-z0-9_-]+))\s*[.=]""")
+_SYNTAX_AT = re.compile(r"(.*) \(at line (\d+), column (\d+)\)")
+
+
+class BenchFileError(UsageError):
+    """Something in bench.toml is not as it must be."""
+
+
+@dataclass(frozen=True)
+class BenchFile:
+    """The boards of one bench, `native` always among them."""
+
+    path: Path
+    boards: Mapping[str, BoardConfig]
+
+    @classmethod
+    def read(cls, path: Path) -> BenchFile:
+        """The file, or without one a bench of the native board alone. Raises BenchFileError."""
+        try:
+            text = path.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return cls(path, {NATIVE: NativeConfig(name=NATIVE)})
+        except (OSError, UnicodeDecodeError) as error:
+            raise BenchFileError(f"{path} cannot be read: {error}") from None
+        boards = _Checker(path, text).boards()
+        return cls(path, {NATIVE: NativeConfig(name=NATIVE), **boards})
+
+    def board(self, name: str) -> BoardConfig:
+        if name in self.boards:
+            return self.boards[name]
+        where = str(self.path) if self.path.is_file() else f"there is no {self.path}"
+        raise UsageError(f"--hil-board: there is no board {name!r}; known: {', '.join(self.boards)} ({where})")
+
+
+def choose(name: str, bench_file: str | None, root: Path) -> BoardConfig:
+    """The board of that name. Raises UsageError, also when anything else in the file is wrong."""
+    if bench_file and not Path(bench_file).is_file():
+        raise UsageError(f"--hil-bench: there is no file {bench_file}")
+    return BenchFile.read(Path(bench_file) if bench_file else root / FILE_NAME).board(name)
+
+
+class _Checker:
+    """One file's text, its contents, and the complaints about them."""
+
+    def __init__(self, path: Path, text: str) -> None:
+        self._path = path
+        self._lines = text.splitlines()
+        try:
+            self._contents: dict[str, Any] = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            found = _SYNTAX_AT.fullmatch(str(error))
+            what, line = (found[1], int(found[2])) if found else (str(error), max(len(self._lines), 1))
+            raise BenchFileError(f"{path}:{line}: {what}") from None
+
+    def boards(self) -> dict[str, BoardConfig]:
+        self._known_keys(self._contents, ("bench", "boards"), ())
+        bench, boards = self._table("bench"), self._table("boards")
+        self._known_keys(bench, _BENCH_KEYS, ("bench",))
+        for key, value in bench.items():
+            self._accepts(BoardConfig, key, value, ("bench",))
+        return {name: self._board(name, row, bench) for name, row in boards.items()}
+
+    def _board(self, name: str, row: Any, bench: Mapping[str, Any]) -> BoardConfig:
+        at = ("boards", name)
+        if not isinstance(row, dict):
+            raise self._error(at, f"must be a table: [boards.{name}]")
+        if "kind" not in row:
+            raise self._error(at, f"the field 'kind' is missing; allowed: {', '.join(KINDS)}")
+        kind = KINDS.get(row["kind"]) if isinstance(row["kind"], str) else None
+        if kind is None:
+            raise self._error((*at, "kind"), f"{row['kind']!r} is no kind; allowed: {', '.join(KINDS)}")
+        if name == NATIVE and kind is not NativeConfig:
+            raise self._error((*at, "kind"), f"the board {NATIVE!r} is always of that kind; name this one otherwise")
+        self._known_keys(row, ("kind", *kind.keys()), at)
+        given = {key: value for key, value in row.items() if key != "kind"}
+        for key, value in given.items():
+            self._accepts(kind, key, value, at)
+        chosen = [key for key in kind.one_of if key in given]
+        if kind.one_of and not chosen:
+            raise self._error(at, f"a field is missing: one of {', '.join(kind.one_of)}")
+        if len(chosen) > 1:
+            raise self._error((*at, chosen[1]), f"beside {chosen[0]!r}; allowed is one of {', '.join(kind.one_of)}")
+        if ("power_off" in given) != ("power_on" in given):
+            raise self._error(at, "power_off and power_on go together: one is missing")
+        values: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in {**bench, **given}.items()
+        }
+        return kind(name=name, home=self._path.parent, **values)
+
+    def _table(self, name: str) -> dict[str, Any]:
+        table = self._contents.get(name, {})
+        if not isinstance(table, dict):
+            raise self._error((name,), "must be a table")
+        return table
+
+    def _known_keys(self, table: Mapping[str, Any], known: tuple[str, ...], at: tuple[str, ...]) -> None:
+        for key in table:
+            if key not in known:
+                close = difflib.get_close_matches(key, known, 1)
+                hint = f" (did you mean {close[0]!r}?)" if close else ""
+                raise self._error((*at, key), f"unknown key{hint}; allowed: {', '.join(known)}")
+
+    def _accepts(self, kind: type[BoardConfig], key: str, value: Any, at: tuple[str, ...]) -> None:
+        meta = kind.keys()[key].metadata
+        if not meta["accepts"](value):
+            raise self._error((*at, key), f"{value!r} is not allowed; allowed: {meta['allowed']}")
+
+    def _error(self, at: tuple[str, ...], what: str) -> BenchFileError:
+        return BenchFileError(f"{self._path}:{self._line_of(at)}: {'.'.join(at)}: {what}")
+
+    def _line_of(self, at: tuple[str, ...]) -> int:
+        """The line that says `at`, or the nearest above it: its own table or key, else its parent's."""
+        best = (0, 1)
+        table: tuple[str, ...] = ()
+        for number, line in enumerate(self._lines, 1):
+            if header := _TABLE.match(line):
+                table = tuple(part.strip().strip("\"'") for part in header[1].split("."))
+                here = table
+            elif key := _KEY.match(line):
+                here = (*table, key[1] or key[2] or key[3])
+            else:
+                continue
+            if at[: len(here)] == here and len(here) > best[0]:
+                best = (len(here), number)
+        return best[1]

@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What can be set for a board of each kind, with what is allowed: the schema of bench.toml (see bench.py)."""
+
+from __future__ import annotations
+
+import dataclasses
+import ipaddress
+import re
+import urllib.parse
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+SERIAL_URLS = ("rfc2217", "socket")
+_MAC = re.compile(r"[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}")
+_WINDOWS_PORT = re.compile(r"COM\d+")
+
+Command = tuple[str, ...]
+
+
+def setting(allowed: str, accepts: Callable[[Any], bool], default: Any = None) -> Any:
+    """A dataclass field that knows which values are allowed, for the program and in words."""
+    metadata = {"allowed": allowed, "accepts": accepts}
+    if isinstance(default, dict):
+        return dataclasses.field(default_factory=dict, metadata=metadata)
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+def is_port(value: Any) -> bool:
+    """A device's path, or the URL of a remote port with a host and a TCP port."""
+    if not isinstance(value, str):
+        return False
+    if "://" not in value:
+        return Path(value).is_absolute() or _WINDOWS_PORT.fullmatch(value) is not None
+    try:
+        url = urllib.parse.urlsplit(value)
+        return url.scheme in SERIAL_URLS and bool(url.hostname) and bool(url.port)
+    except ValueError:  # a TCP port that is no number, or too large
+        return False
+
+
+def is_address(value: Any) -> bool:
+    try:
+        ipaddress.ip_address(value if isinstance(value, str) else "")
+    except ValueError:
+        return False
+    return True
+
+
+def is_command(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(word, str) and word for word in value)
+
+
+def is_text(value: Any) -> bool:
+    return isinstance(value, str) and bool(value)
+
+
+def is_whole(low: int, high: int) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
+
+
+def is_mac(value: Any) -> bool:
+    return isinstance(value, str) and _MAC.fullmatch(value) is not None
+
+
+def is_provisioning(value: Any) -> bool:
+    return isinstance(value, dict) and all(
+        isinstance(v, str) or (isinstance(v, int) and not isinstance(v, bool)) for v in value.values()
+    )
+
+
+def is_patterns(value: Any) -> bool:
+    try:
+        return isinstance(value, dict) and all(isinstance(re.compile(v), re.Pattern) for v in value.values())
+    except (re.error, TypeError):
+        return False
+
+
+ADDRESS = "an IP address"
+COMMAND = 'a command as a list of words: ["program", "argument"]'
+
+
+@dataclass(frozen=True, kw_only=True)
+class BoardConfig:
+    """What every kind has."""
+
+    kind: ClassVar[str]
+    one_of: ClassVar[tuple[str, ...]] = ()  # exactly one of these must be given
+
+    name: str
+    home: Path = Path()  # the folder of bench.toml
+    bind: str = setting(ADDRESS, is_address, "127.0.0.1")  # where the services listen
+    tell: str = setting(ADDRESS, is_address, "10.0.2.2")  # the runner's address as the board sees it
+    provisioning: Mapping[str, str | int] = setting("a table of texts and whole numbers", is_provisioning, {})
+
+    # For firmware that prints no `@hil` lines: which of its own log lines are events. Named groups are the fields.
+    events: Mapping[str, str] = setting("a table of regular expressions by event name", is_patterns, {})
+
+    @classmethod
+    def keys(cls) -> dict[str, dataclasses.Field[Any]]:
+        """What may stand in bench.toml, beside `kind`."""
+        return {field.name: field for field in dataclasses.fields(cls) if "accepts" in field.metadata}
+
+
+@dataclass(frozen=True, kw_only=True)
+class NativeConfig(BoardConfig):
+    """A native board: `native-board` of the artifacts."""
+
+    kind = "native"
+
+    heap_kb: int | None = setting("a whole number from 64 to 65536", is_whole(64, 65536))
+    mac: str = setting("six hexadecimal bytes with colons", is_mac, "02:00:00:00:00:01")
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmulatorConfig(BoardConfig):
+    """What the two emulators have in common."""
+
+    program: str | None = setting("a program's name or path", is_text)  # None: the kind's own, from PATH
+    args: Command = setting(COMMAND, is_command, ())  # added to the emulator's command line
+
+
+@dataclass(frozen=True, kw_only=True)
+class QemuConfig(EmulatorConfig):
+    """Espressif's QEMU."""
+
+    kind = "qemu"
+
+
+@dataclass(frozen=True, kw_only=True)
+class EspEmuConfig(EmulatorConfig):
+    """esp-emu."""
+
+    kind = "espemu"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SerialConfig(BoardConfig):
+    """A physical board at a serial port."""
+
+    kind = "serial"
+    one_of = ("port", "serial_number", "mac")
+
+    port: str | None = setting('"/dev/…", "COM3", "rfc2217://host:port" or "socket://host:port"', is_port)
+    serial_number: str | None = setting("the USB serial number of the adapter", is_text)
+    mac: str | None = setting("six hexadecimal bytes with colons", is_mac)
+    chip: str = setting("a chip as esptool names it, or auto", is_text, "auto")
+    baud: int = setting("a whole number from 1200 to 5000000", is_whole(1200, 5_000_000), 115200)
+    flash_baud: int = setting("a whole number from 1200 to 5000000", is_whole(1200, 5_000_000), 460800)
+    stub: bool = setting("true or false", lambda value: isinstance(value, bool), True)
+    host: str | None = setting(ADDRESS, is_address)  # the board's; None: as it says itself in its `net` event
+    power_cycle: Command = setting(COMMAND, is_command, ())  # off, a pause, on: `uhubctl -a cycle` does so
+    power_off: Command = setting(COMMAND, is_command, ())
+    power_on: Command = setting(COMMAND, is_command, ())
+    reset: Command = setting(COMMAND, is_command, ())  # for a port that has no DTR and RTS
+    reconnect_s: int = setting("a whole number from 0 to 120", is_whole(0, 120), 10)  # a vanished port may stay away
+    speak_s: int = setting("a whole number from 1 to 120", is_whole(1, 120), 10)  # reset to first byte, else it hangs
+
+
+KINDS: dict[str, type[BoardConfig]] = {
+    kind.kind: kind for kind in (NativeConfig, QemuConfig, EspEmuConfig, SerialConfig)
+}

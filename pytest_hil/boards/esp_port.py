@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A chip at a serial port: pytest-embedded's EspSerial, with esptool's own code for all that concerns the flash.
+
+EspSerial connects and knows how to lend the port to esptool. Instead of its reader, which writes into a dead port after
+a reconnect and gives up after three, it gets a PortReader.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any, TextIO
+
+import esptool
+from esptool import cmds
+from pytest_embedded_serial_esp.serial import EspSerial
+from serial.tools import list_ports
+
+from .config import SerialConfig
+from .port_reader import FindPort, PortReader
+from .protocol import ConsoleSink
+
+
+class FlashLog:
+    """Takes esptool's words where EspSerial would send them to its queue."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+
+    def write(self, text: str) -> int:
+        return self._out.write(text)
+
+    def flush(self) -> None:
+        self._out.flush()
+
+    def isatty(self) -> bool:
+        return False
+
+
+class EspPort(EspSerial):  # type: ignore[misc]
+    """Connected when made, the chip then in its loader; `listen` and `hard_reset` let it run."""
+
+    def __init__(self, path: str, config: SerialConfig, log: TextIO, console: ConsoleSink, find: FindPort) -> None:
+        self.reader: PortReader | None = None
+        self._config = config
+        self._console = console
+        self._find = find
+        target = None if config.chip == "auto" else config.chip
+        super().__init__(pexpect_proc=None, msg_queue=FlashLog(log), target=target, port=path, baud=config.baud)
+
+    # ---- what EspSerial calls
+
+    def _start(self) -> None:
+        """The chip stays in its loader."""
+
+    def start_redirect_thread(self) -> None:
+        """See `listen`."""
+
+    def stop_redirect_thread(self) -> bool:
+        """For `use_esptool`, which reads the port itself. True makes it start the reader again."""
+        if self.reader is None:
+            return False
+        self.reader.stop()
+        self.reader = None
+        return False
+
+    # ---- what a board needs
+
+    def listen(self) -> PortReader:
+        """From now on what the chip says goes to the console."""
+        self.proc.reset_input_buffer()
+        self.reader = PortReader(self.proc, self._console, self._find, self._config.reconnect_s)
+        self.reader.start()
+        return self.reader
+
+    def read_mac(self) -> str:
+        return ":".join(f"{byte:02x}" for byte in self.esp.read_mac())
+
+    @EspSerial.use_esptool()  # type: ignore[untyped-decorator]
+    def write_what_differs(self, pieces: Mapping[int, bytes]) -> list[int]:
+        """Compares digests, then writes and verifies; returns the offsets that were written."""
+        esp = self._flasher()
+        differing = [
+            (offset, contents)
+            for offset, contents in sorted(pieces.items())
+            if esp.flash_md5sum(offset, len(contents)) != hashlib.md5(contents).hexdigest()
+        ]
+        if differing:
+            cmds.write_flash(esp, differing, no_progress=True)
+        return [offset for offset, _ in differing]
+
+    @EspSerial.use_esptool()  # type: ignore[untyped-decorator]
+    def read_flash(self, offset: int, size: int) -> bytes:
+        contents: bytes = self._flasher().read_flash(offset, size)
+        return contents
+
+    def _flasher(self) -> Any:
+        esp = self.esp
+        if self._config.stub:
+            esp = esp.run_stub()
+        if self._config.flash_baud != self._config.baud:
+            esp.change_baud(self._config.flash_baud)
+        cmds.attach_flash(esp)
+        return esp
+
+
+def port_of(port: str | None, serial_number: str | None, mac: str | None) -> str | None:
+    """Where the port is now; None while it is not there.
+
+    A chip with a USB port of its own has its MAC as serial number. Other chips would have to be stopped to be asked,
+    boards in use among them; those are named by port or adapter.
+    """
+    if port is not None:
+        return port
+    wanted = _plain(serial_number or mac or "")
+    for found in list_ports.comports():
+        if found.serial_number and _plain(found.serial_number) == wanted:
+            return str(found.device)
+    return None
+
+
+def _plain(number: str) -> str:
+    return number.replace(":", "").lower()
+
+
+FAULTS = (esptool.FatalError, OSError, ValueError)  # pyserial's SerialException is an OSError

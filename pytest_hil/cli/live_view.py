@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A board's lines as they come, for a person: events picked out, log levels in colour, panics told at once."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.text import Text
+
+from ..console.events import Event, EventPattern
+from ..console.log_reader import LogReader
+from ..console.record import Line
+
+_LEVEL = re.compile(r"^(?:([EWIDV]) \(|\[ *\d+\]\[([EWIDV])\])")
+_STYLES = {"E": "red", "W": "yellow", "I": "green", "D": "dim", "V": "dim"}
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # a board must not steer the terminal
+
+
+class LiveView:
+    """Give its `take` to a record."""
+
+    def __init__(self, out: Console, patterns: Sequence[EventPattern] = ()) -> None:
+        self.reader = LogReader(patterns)
+        self._out = out
+        self._events = 0
+        self._panics = 0
+
+    def take(self, lines: Sequence[Line]) -> None:
+        for line in lines:
+            self.reader.take((line,))
+            events, panics = self.reader.events.events, self.reader.panics.panics
+            if len(events) > self._events:
+                self._events = len(events)
+                self._print(_event_text(events[-1]))
+            else:
+                self._print(_line_text(line))
+            if len(panics) > self._panics:
+                self._panics = len(panics)
+                self._print(Text(f"--- panic: {panics[-1]}", style="bold white on red"))
+
+    def _print(self, text: Text) -> None:
+        self._out.print(text, soft_wrap=True)
+
+
+def _line_text(line: Line) -> Text:
+    shown = _CONTROL.sub("\N{REPLACEMENT CHARACTER}", line.text)
+    level = _LEVEL.match(shown)
+    return Text(shown, style=_STYLES[level.group(1) or level.group(2)] if level else "")
+
+
+def _event_text(event: Event) -> Text:
+    fields = " ".join(
+        f"{name}={value if isinstance(value, str) else json.dumps(value)}"
+        for name, value in event.fields.items()
+        if name not in ("n", "t", "ev")
+    )
+    text = Text(f"{event.t_ms / 1000:9.3f} ", style="dim")
+    text.append(f"[{event.name}]", style="bold cyan")
+    return text.append(f" {_CONTROL.sub('', fields)}".rstrip(), style="cyan")

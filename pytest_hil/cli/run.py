@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`hil run`: the scenarios on a board."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..errors import BenchError
+from ..preflight import board_in, preflight
+from ..results.run_dir import RunDir
+from ..results.summary import print_summary
+from ..run_tests import exit_code, run_pytest, with_defaults
+from .app import app, project_root, say, terminal
+
+
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    epilog="Examples: [bold]hil run[/], [bold]hil run -n 2[/], [bold]hil run -k kill_task[/], "
+    "[bold]hil run -m slow[/], [bold]hil run --hil-board NAME[/]",
+)
+def run(
+    context: typer.Context,
+    artifacts: Annotated[
+        Path | None, typer.Option(help="Folder with prebuilt images; nothing is built.", show_default="build/native")
+    ] = None,
+    workers: Annotated[int, typer.Option("-n", "--workers", min=1, help="Boards at the same time.")] = 1,
+    seed: Annotated[int, typer.Option(help="Seed of the boards' random numbers.")] = 1,
+) -> None:
+    """Run the scenarios. Whatever else is given goes to pytest.
+
+    Exit code: 0 pass, 1 the firmware failed, 2 usage, 3 the bench failed or the run was interrupted.
+    """
+    root_path = project_root()
+    where = (artifacts or root_path / "build" / "native").absolute()
+    preflight(where, board_in(context.args, root_path))
+    run_dir = RunDir.new(root_path)
+    try:
+        run_dir.path.mkdir(parents=True)
+    except OSError as error:
+        raise BenchError(f"results cannot go to {run_dir.path}: {error.strerror}") from None
+    arguments = with_defaults(context.args, root_path)
+    arguments += [f"--rootdir={root_path}", f"--hil-artifacts={where}", f"--hil-run-dir={run_dir.path}"]
+    arguments += [f"--hil-seed={seed}", f"--junitxml={run_dir.path / 'junit.xml'}"]
+    if workers > 1:
+        arguments += ["-n", str(workers), "--dist", "worksteal"]
+    status, complaint = run_pytest(arguments)
+    results = run_dir.read_results() if run_dir.results.is_file() else None
+    if results is not None:
+        print_summary(results, run_dir.path, terminal())
+    if complaint:
+        say(complaint)
+    raise typer.Exit(exit_code(status, results))

@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Emulated boards by pytest-embedded's services, on a stand-in program: how they start, are reached, reset and end.
+
+Whether an emulator emulates is not asked here: tests/rig/test_board_contract.py does, where one is installed.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from pytest_hil.boards.config import EmulatorConfig, EspEmuConfig, QemuConfig
+from pytest_hil.boards.emulator import EmulatorBoard
+from pytest_hil.boards.flash_layout import BuildDir
+from pytest_hil.boards.protocol import ConsoleSink, Load
+from pytest_hil.console.record import ConsoleRecord, WaitFailed
+from pytest_hil.errors import BenchError, NotRun
+
+from .conftest import gone
+
+FAKE = Path(__file__).parent / "fake_emulator.py"
+Made = tuple[EmulatorBoard, ConsoleRecord]
+Make = Callable[..., Made]
+KINDS = (QemuConfig, EspEmuConfig)
+
+
+@pytest.fixture
+def make(tmp_path: Path, fake_artifacts: Path) -> Iterator[Make]:
+    program = tmp_path / "emulator"
+    program.write_text(FAKE.read_text().replace("#!/usr/bin/env python3", f"#!{sys.executable} -IS", 1))
+    program.chmod(0o755)
+    args = fake_artifacts / "release" / "flasher_args.json"
+    made: list[Made] = []
+
+    def one(kind: type[EmulatorConfig], chip: str = "esp32c3", program: str | None = str(program)) -> Made:
+        args.write_text(json.dumps(json.loads(args.read_text()) | {"extra_esptool_args": {"chip": chip}}))
+        record = ConsoleRecord(tmp_path / f"console-{len(made)}.log")
+        load = Load(BuildDir.read(args.parent), {"provisioning": b"told"}, tmp_path, Path("unused"))
+        made.append(
+            (EmulatorBoard(kind(name="it", program=program), load, ConsoleSink(record.feed, record.end)), record)
+        )
+        return made[-1]
+
+    yield one
+    for board, _ in made:
+        board.stop()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_it_runs_what_was_flashed_and_is_reached_on_free_ports(make: Make, kind: type[EmulatorConfig]) -> None:
+    board, record = make(kind)
+    board.start()
+    record.wait_line(r"hello from emulator: start 0, 4194304 bytes", 10)
+    for board_port in (80, 81):
+        endpoint = board.endpoint(board_port)
+        with socket.create_connection((endpoint.host, endpoint.port), 5) as connection:
+            assert connection.recv(64) == f"board port {board_port}".encode()
+    board.write(b"ping\n")
+    record.wait_line("heard ping", 5)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_it_ends_with_its_board_and_leaves_no_process(make: Make, kind: type[EmulatorConfig]) -> None:
+    board, record = make(kind)
+    board.start()
+    emulator = psutil.Process(board._process.pid)
+    board.stop()
+    assert record.ended == "the board was switched off"
+    assert gone([emulator], 5)
+
+
+def test_the_death_of_the_emulator_ends_a_wait(make: Make) -> None:
+    board, record = make(QemuConfig)
+    board.start()
+    board._process.kill()
+    with pytest.raises(WaitFailed, match="qemu ended with exit code -9"):
+        record.wait_line("never", 30)
+
+
+def test_qemu_is_reset_through_qmp(make: Make) -> None:
+    board, record = make(QemuConfig)
+    board.start()
+    mark = record.mark()
+    board.reset()
+    record.wait_line("hello from emulator: reset", 5, mark)
+
+
+def test_qemus_flash_survives_its_power(make: Make) -> None:
+    board, record = make(QemuConfig)
+    board.start()
+    board.power(False)
+    assert record.ended is None
+    board.power(True)
+    record.wait_line("start 1, ", 5)
+
+
+@pytest.mark.parametrize(
+    "ask", [lambda b: b.reset(), lambda b: b.power(False), lambda b: b.link(False), lambda b: b.loss(1)]
+)
+def test_what_esp_emu_cannot_do_is_not_run(make: Make, ask: Callable[[EmulatorBoard], None]) -> None:
+    board, _ = make(EspEmuConfig)
+    with pytest.raises(NotRun):
+        ask(board)
+
+
+@pytest.mark.parametrize(
+    ("kind", "chip", "name"),
+    [
+        (QemuConfig, "esp32", "qemu-system-xtensa"),
+        (QemuConfig, "esp32c3", "qemu-system-riscv32"),
+        (EspEmuConfig, "esp32c3", "esp-emu"),
+    ],
+)
+def test_without_its_program_it_is_not_run(
+    make: Make, monkeypatch: pytest.MonkeyPatch, kind: type[EmulatorConfig], chip: str, name: str
+) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    board, _ = make(kind, chip, None)
+    with pytest.raises(NotRun, match=f"{name} is not installed, so there is no board of the kind"):
+        board.start()
+
+
+def test_an_emulator_that_refuses_is_the_benchs_fault(make: Make) -> None:
+    board, _ = make(EspEmuConfig, "esp32h2")
+    with pytest.raises(BenchError, match="emulator ended with exit code 3: cannot emulate this"):
+        board.start()
