@@ -1,7 +1,8 @@
 /*
  * SPDX-License-Identifier: Apache-2.0
  *
- * The order of a board's life: say who it is, reach the network and the broker, serve, and then wait for an update.
+ * The order of a board's life: say who it is, reach the network and the broker, serve, and then wait for an update. In
+ * update-only mode the update comes before serving.
  */
 #include "esp_event.h"
 #include "esp_log.h"
@@ -43,19 +44,24 @@ void app_main(void)
     ESP_ERROR_CHECK(beat_start());
     ESP_ERROR_CHECK(init_nvs());
     ESP_ERROR_CHECK(esp_event_loop_create_default());
-    const esp_err_t provisioned = settings_load();
+    const bool update_only = update_only_is_noted();
+    const char *missing;
+    const esp_err_t provisioned = settings_load(&missing);
     ESP_ERROR_CHECK(self_test_start());
     if (provisioned != ESP_OK) {
-        event("unprovisioned", "\"err\":\"%s\"", esp_err_to_name(provisioned));
+        event("unprovisioned", "\"err\":\"%s\",\"key\":\"%s\"", esp_err_to_name(provisioned), missing);
         return; /* and the beats go on */
     }
 
     ESP_ERROR_CHECK(network_start());
     network_wait_up(UINT32_MAX);
     ESP_ERROR_CHECK(update_init());
-    ESP_ERROR_CHECK(servers_init());
     ESP_ERROR_CHECK(mqtt_link_start(update_on_trigger));
     mqtt_link_wait_up(BROKER_WAIT_MS);
+    if (update_only) {
+        update_only_run();
+    }
+    ESP_ERROR_CHECK(servers_init());
     ESP_ERROR_CHECK(servers_start());
     mqtt_link_wait_up(UINT32_MAX);
     servers_announce_ready(false);

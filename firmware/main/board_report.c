@@ -16,6 +16,8 @@
 #include "events.h"
 #include "idf_compat.h"
 
+static char s_image_sha256[65];
+
 static const char *reset_reason_name(esp_reset_reason_t reason)
 {
     switch (reason) {
@@ -77,15 +79,19 @@ void board_report_boot(void)
     const esp_app_desc_t *app = esp_app_get_description();
     uint8_t digest[32] = {0};
     uint8_t mac[6] = {0};
-    char digest_hex[65];
     char mac_hex[18];
     esp_partition_get_sha256(running, digest);
     esp_read_mac(mac, ESP_MAC_WIFI_STA); /* on every chip the base address itself, which flashing tools show */
-    to_hex(digest, sizeof(digest), "", digest_hex);
+    to_hex(digest, sizeof(digest), "", s_image_sha256);
     to_hex(mac, sizeof(mac), ":", mac_hex);
     event("boot",
           "\"reset_reason\":\"%s\",\"version\":\"%s\",\"project\":\"%s\",\"slot\":\"%s\",\"ota_state\":\"%s\","
           "\"idf\":\"%s\",\"image_sha256\":\"%s\",\"mac\":\"%s\"",
           reset_reason_name(esp_reset_reason()), app->version, app->project_name, running->label,
-          ota_state_name(running), app->idf_ver, digest_hex, mac_hex);
+          ota_state_name(running), app->idf_ver, s_image_sha256, mac_hex);
+}
+
+const char *board_report_image_sha256(void)
+{
+    return s_image_sha256;
 }

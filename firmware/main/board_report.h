@@ -5,5 +5,8 @@
  */
 #pragma once
 
-/** Prints `boot`. */
+/** Prints `boot`. First of all. */
 void board_report_boot(void);
+
+/** The digest appended to the running image, 64 hexadecimal digits. After board_report_boot(). Any task. */
+const char *board_report_image_sha256(void);

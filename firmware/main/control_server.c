@@ -9,49 +9,35 @@
 #include <stdio.h>
 
 #include "esp_check.h"
-#include "esp_heap_caps.h"
 #include "esp_log.h"
-#include "esp_ota_ops.h"
-#include "esp_timer.h"
 
-#include "events.h"
 #include "frame_source.h"
-#include "idf_compat.h"
 #include "settings.h"
-#include "stream_server.h"
+#include "status.h"
 
-#define CTRL_PORT 32768 /* UDP on loopback, where the server is woken; each server needs its own */
+#define CTRL_PORT    32768 /* UDP on loopback, where the server is woken; each server needs its own */
+#define STATUS_BYTES 1024
 
 static const char TAG[] = "control";
 static httpd_graceful_stop_handle_t s_stop;
 
 static esp_err_t index_handler(httpd_req_t *req)
 {
-    char page[384];
+    char page[416];
     snprintf(page, sizeof(page),
              "<!doctype html><title>hil</title><p><img id=v alt=stream><p><a href=/status>status</a> "
-             "<a href=/capture>capture</a><script>v.src='http://'+location.hostname+':%u/stream'</script>",
-             settings()->port_stream);
+             "<a href=/capture>capture</a><script>v.src='%s://'+location.hostname+':%u/stream'</script>",
+             settings()->tls_streams ? "https" : "http", settings()->port_stream);
     httpd_resp_set_type(req, "text/html");
     return httpd_resp_sendstr(req, page);
 }
 
 static esp_err_t status_handler(httpd_req_t *req)
 {
-    char device[80];
-    char status[512];
-    stream_counts_t streams;
-    stream_server_counts(&streams);
-    snprintf(status, sizeof(status),
-             "{\"device\":%s,\"version\":\"%s\",\"slot\":\"%s\",\"uptime_ms\":%lld,\"heap\":%u,\"largest_block\":%u,"
-             "\"stream_mode\":\"%s\",\"streams\":{\"mjpeg\":%u,\"ws\":%u}}",
-             event_quote(device, sizeof(device), settings()->device_id), esp_app_get_description()->version,
-             esp_ota_get_running_partition()->label, (long long)(esp_timer_get_time() / 1000),
-             (unsigned)heap_caps_get_free_size(MALLOC_CAP_DEFAULT),
-             (unsigned)heap_caps_get_largest_free_block(MALLOC_CAP_DEFAULT),
-             stream_server_mode() == STREAM_MODE_WORKERS ? "workers" : "inline", streams.mjpeg, streams.ws);
+    static char status[STATUS_BYTES]; /* too large for the stack, and used in the server's task alone */
+    const size_t len = status_write(status, sizeof(status));
     httpd_resp_set_type(req, "application/json");
-    return httpd_resp_sendstr(req, status);
+    return httpd_resp_send(req, status, (ssize_t)len);
 }
 
 static esp_err_t capture_handler(httpd_req_t *req)

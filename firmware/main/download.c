@@ -15,6 +15,7 @@
 #include "esp_log.h"
 #include "esp_ota_ops.h"
 #include "esp_timer.h"
+#include "esp_tls.h"
 #include "freertos/FreeRTOS.h"
 #include "freertos/task.h"
 #include "mbedtls/md.h"
@@ -35,6 +36,7 @@ struct download {
     esp_http_client_handle_t http;
     esp_ota_handle_t ota;
     bool ota_open;
+    bool certificate_refused; /* when the connection failed: the server's was not what the provisioned CA vouches for */
     mbedtls_md_context_t md;
     int64_t began_us;
     int64_t last_byte_us; /* or when the waiting for the first one began */
@@ -79,6 +81,10 @@ static esp_err_t on_http(esp_http_client_event_t *e)
     if (e->event_id == HTTP_EVENT_ON_DATA && d->http != NULL) {
         d->last_byte_us = esp_timer_get_time();
         limit_wait(d);
+    } else if (e->event_id == HTTP_EVENT_ERROR && e->data != NULL) {
+        int flags = 0;
+        esp_tls_get_and_clear_last_error(e->data, NULL, &flags);
+        d->certificate_refused = flags != 0;
     }
     return ESP_OK;
 }
@@ -96,7 +102,7 @@ static esp_err_t open_response(struct download *d)
         limit_wait(d);
         esp_err_t err = esp_http_client_open(d->http, 0);
         if (err != ESP_OK) {
-            return fail(d, "connect", err);
+            return fail(d, d->certificate_refused ? "certificate" : "connect", err);
         }
         const int64_t length = esp_http_client_fetch_headers(d->http);
         const int status = esp_http_client_get_status_code(d->http);
@@ -109,6 +115,9 @@ static esp_err_t open_response(struct download *d)
                 return fail(d, "http_status", err);
             }
             esp_http_client_close(d->http);
+            if (settings()->ca == NULL && esp_http_client_get_transport_type(d->http) == HTTP_TRANSPORT_OVER_SSL) {
+                return fail(d, "no_ca", ESP_ERR_NOT_SUPPORTED);
+            }
             continue;
         }
         if (status != 200) {
@@ -190,6 +199,7 @@ static esp_err_t run(struct download *d, const esp_partition_t *slot)
     const esp_http_client_config_t config = {
         .url = d->trigger->url,
         .timeout_ms = (int)settings()->stall_ms,
+        .cert_pem = settings()->ca,
         .event_handler = on_http,
         .user_data = d,
     };

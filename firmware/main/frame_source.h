@@ -22,7 +22,10 @@ typedef struct {
     size_t len;
 } frame_t;
 
-/** Opens a source that makes frames of about @p frame_bytes. @return ESP_OK; ESP_ERR_NO_MEM. Any task. */
+/**
+ * Opens a source that makes frames of about @p frame_bytes. The first one starts the camera, where there is one.
+ * @return ESP_OK; ESP_ERR_NO_MEM; what the camera driver says.  Any task, the first one before there are others.
+ */
 esp_err_t frame_source_open(size_t frame_bytes, frame_source_t **out);
 
 /**

@@ -35,3 +35,14 @@
 #else
 #define openeth_phy_new esp_eth_phy_new_dp83848
 #endif
+
+/* esp_https_server: the server's certificate had the name of the authority's, and the stop told nothing, before 5.0. */
+#if ESP_IDF_VERSION >= ESP_IDF_VERSION_VAL(5, 0, 0)
+#define HTTPD_SSL_SERVER_CERT       servercert
+#define HTTPD_SSL_SERVER_CERT_LEN   servercert_len
+#define HTTPD_SSL_STOP_RETURNS_VOID 0
+#else
+#define HTTPD_SSL_SERVER_CERT       cacert_pem
+#define HTTPD_SSL_SERVER_CERT_LEN   cacert_len
+#define HTTPD_SSL_STOP_RETURNS_VOID 1
+#endif

@@ -125,7 +125,7 @@ static esp_mqtt_client_handle_t create_client(void)
     const char *password = s->broker_pass[0] != '\0' ? s->broker_pass : NULL;
 #if MQTT_CONFIG_IS_NESTED
     const esp_mqtt_client_config_t config = {
-        .broker.address.uri = s->broker_uri,
+        .broker = {.address.uri = s->broker_uri, .verification.certificate = s->ca},
         .credentials = {.username = user, .client_id = s_client_id, .authentication.password = password},
         .session =
             {
@@ -137,6 +137,7 @@ static esp_mqtt_client_handle_t create_client(void)
 #else
     const esp_mqtt_client_config_t config = {
         .uri = s->broker_uri,
+        .cert_pem = s->ca,
         .username = user,
         .client_id = s_client_id,
         .password = password,

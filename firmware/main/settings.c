@@ -6,6 +6,7 @@
  */
 #include "settings.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "esp_log.h"
@@ -64,6 +65,56 @@ static uint16_t read_port(nvs_handle_t nvs, const char *key, uint16_t otherwise)
     return otherwise;
 }
 
+/* A text of any length, kept for good. @return NULL: there is none, or *err says why it cannot be had. */
+static char *read_text(nvs_handle_t nvs, const char *key, esp_err_t *err)
+{
+    size_t len = 0;
+    *err = nvs_get_str(nvs, key, NULL, &len);
+    if (*err != ESP_OK) {
+        return NULL;
+    }
+    char *text = malloc(len);
+    if (text == NULL) {
+        *err = ESP_ERR_NO_MEM;
+        return NULL;
+    }
+    *err = nvs_get_str(nvs, key, text, &len);
+    if (*err != ESP_OK) {
+        free(text);
+        return NULL;
+    }
+    return text;
+}
+
+static const char *read_pem(nvs_handle_t nvs, const char *key)
+{
+    esp_err_t err;
+    const char *text = read_text(nvs, key, &err);
+    if (text == NULL && err != ESP_ERR_NVS_NOT_FOUND) {
+        ESP_LOGE(TAG, "%s: %s", key, esp_err_to_name(err));
+    }
+    return text;
+}
+
+/* Whoever provisions a key wants triggers to be checked: whatever is wrong with it must not lead to none being so. */
+static void read_trigger_key(nvs_handle_t nvs, signature_key_t *out)
+{
+    static const char KEY[] = "trigger_key";
+    esp_err_t err;
+    size_t len = 0;
+    char *text = read_text(nvs, KEY, &err);
+    out->state = SIGNATURE_KEY_NONE;
+    if (text != NULL) {
+        signature_key_read(text, out);
+        free(text);
+    } else if (err != ESP_ERR_NVS_NOT_FOUND || nvs_get_blob(nvs, KEY, NULL, &len) != ESP_ERR_NVS_NOT_FOUND) {
+        out->state = SIGNATURE_KEY_UNUSABLE;
+    }
+    if (out->state == SIGNATURE_KEY_UNUSABLE) {
+        ESP_LOGE(TAG, "%s is not a P-256 public key in PEM or base64 text: every trigger will be refused", KEY);
+    }
+}
+
 static stream_mode_t read_stream_mode(nvs_handle_t nvs)
 {
     char name[16];
@@ -95,10 +146,49 @@ static void read_all(nvs_handle_t nvs, settings_t *s)
     s->self_test_ms = read_u32(nvs, "self_test_ms", 1000, HOUR_MS, CONFIG_HIL_SELF_TEST_DEADLINE_MS);
     s->port_control = read_port(nvs, "port_control", 80);
     s->port_stream = read_port(nvs, "port_stream", 81);
+    read_trigger_key(nvs, &s->trigger_key);
+    s->ca = read_pem(nvs, "ca");
+    s->tls_streams = read_u32(nvs, "tls_streams", 0, 1, 0) == 1;
+    if (s->tls_streams) {
+        s->server_cert = read_pem(nvs, "server_cert");
+        s->server_key = read_pem(nvs, "server_key");
+    }
 }
 
-esp_err_t settings_load(void)
+/* Nothing is done without protection that was asked for with it. */
+static esp_err_t check(const settings_t *s, const char **missing)
 {
+    const bool tls_broker = strncmp(s->broker_uri, "mqtts://", 8) == 0;
+    if (!tls_broker && strncmp(s->broker_uri, "mqtt://", 7) != 0) {
+        *missing = "broker_uri";
+        return ESP_ERR_INVALID_ARG;
+    }
+    *missing = tls_broker && s->ca == NULL                ? "ca"
+               : s->tls_streams && s->server_cert == NULL ? "server_cert"
+               : s->tls_streams && s->server_key == NULL  ? "server_key"
+                                                          : NULL;
+    return *missing == NULL ? ESP_OK : ESP_ERR_NVS_NOT_FOUND;
+}
+
+static esp_err_t load(nvs_handle_t nvs, const char **missing)
+{
+    *missing = "device_id";
+    esp_err_t err = read_string(nvs, *missing, s_settings.device_id, sizeof(s_settings.device_id));
+    if (err != ESP_OK) {
+        return err;
+    }
+    *missing = "broker_uri";
+    err = read_string(nvs, *missing, s_settings.broker_uri, sizeof(s_settings.broker_uri));
+    if (err != ESP_OK) {
+        return err;
+    }
+    read_all(nvs, &s_settings);
+    return check(&s_settings, missing);
+}
+
+esp_err_t settings_load(const char **missing)
+{
+    *missing = PARTITION;
     esp_err_t err = nvs_flash_init_partition(PARTITION);
     if (err != ESP_OK) {
         ESP_LOGE(TAG, "partition %s: %s", PARTITION, esp_err_to_name(err));
@@ -110,16 +200,11 @@ esp_err_t settings_load(void)
         ESP_LOGE(TAG, "namespace %s in partition %s: %s", NAMESPACE, PARTITION, esp_err_to_name(err));
         return err;
     }
-    err = read_string(nvs, "device_id", s_settings.device_id, sizeof(s_settings.device_id));
-    if (err == ESP_OK) {
-        err = read_string(nvs, "broker_uri", s_settings.broker_uri, sizeof(s_settings.broker_uri));
-    }
-    if (err == ESP_OK) {
-        read_all(nvs, &s_settings);
-    } else {
-        ESP_LOGE(TAG, "device_id and broker_uri must be provisioned");
-    }
+    err = load(nvs, missing);
     nvs_close(nvs);
+    if (err != ESP_OK) {
+        ESP_LOGE(TAG, "%s must be provisioned: %s", *missing, esp_err_to_name(err));
+    }
     return err;
 }
 

@@ -21,7 +21,9 @@
 #include "frame_source.h"
 #include "idf_compat.h"
 #include "stop_strategies.h"
+#include "stream_tls.h"
 #include "stream_worker.h"
+#include "stuck_stream.h"
 #include "websocket.h"
 
 #define CTRL_PORT       32769 /* UDP on loopback, where the server is woken; each server needs its own */
@@ -33,7 +35,9 @@
 
 static const char TAG[] = "stream";
 static httpd_graceful_stop_handle_t s_stop;
-static atomic_uint s_mjpeg_count;
+static atomic_uint s_mjpeg_now;
+static atomic_uint s_mjpeg_served;
+static atomic_uint s_mjpeg_frames;
 
 static uint32_t interval_of(httpd_req_t *req)
 {
@@ -104,6 +108,7 @@ static enum end send_frames(httpd_req_t *req, frame_source_t *source, uint32_t i
             return END_SEND;
         }
         ++*frames;
+        atomic_fetch_add(&s_mjpeg_frames, 1);
         due_us += (int64_t)interval_ms * 1000;
         if (due_us < esp_timer_get_time()) {
             due_us = esp_timer_get_time(); /* a slow client gets fewer frames, not a burst of late ones */
@@ -121,7 +126,8 @@ esp_err_t stream_serve(httpd_req_t *req)
     const int fd = httpd_req_to_sockfd(req);
     const uint32_t interval_ms = interval_of(req);
     event("stream_open", "\"fd\":%d,\"kind\":\"mjpeg\",\"interval_ms\":%lu", fd, (unsigned long)interval_ms);
-    atomic_fetch_add(&s_mjpeg_count, 1);
+    atomic_fetch_add(&s_mjpeg_now, 1);
+    atomic_fetch_add(&s_mjpeg_served, 1);
 
     httpd_resp_set_type(req, "multipart/x-mixed-replace;boundary=" BOUNDARY);
     httpd_resp_set_hdr(req, "Cache-Control", "no-store");
@@ -135,7 +141,7 @@ esp_err_t stream_serve(httpd_req_t *req)
             err = httpd_resp_send_chunk(req, NULL, 0);
         }
     }
-    atomic_fetch_sub(&s_mjpeg_count, 1);
+    atomic_fetch_sub(&s_mjpeg_now, 1);
     event("stream_close", "\"fd\":%d,\"kind\":\"mjpeg\",\"frames\":%lu,\"why\":\"%s\"", fd, (unsigned long)frames,
           END_NAMES[end]);
     return err;
@@ -153,8 +159,10 @@ stream_mode_t stream_server_mode(void)
 
 void stream_server_counts(stream_counts_t *out)
 {
-    out->mjpeg = atomic_load(&s_mjpeg_count);
-    out->ws = websocket_count();
+    out->mjpeg.now = atomic_load(&s_mjpeg_now);
+    out->mjpeg.served = atomic_load(&s_mjpeg_served);
+    out->mjpeg.frames = atomic_load(&s_mjpeg_frames);
+    websocket_counts(&out->ws);
 }
 
 esp_err_t stream_server_init(void)
@@ -175,12 +183,17 @@ esp_err_t stream_server_start(void)
     config.ctrl_port = CTRL_PORT;
     config.max_open_sockets = STREAM_MAX_CLIENTS;
     config.stack_size = STACK_BYTES;
-    ESP_RETURN_ON_ERROR(httpd_graceful_stop_start(s_stop, &config), TAG, "start on port %u", config.server_port);
+    esp_err_t err =
+        settings()->tls_streams ? stream_tls_start(s_stop, &config) : httpd_graceful_stop_start(s_stop, &config);
+    ESP_RETURN_ON_ERROR(err, TAG, "start on port %u", config.server_port);
 
     static const httpd_uri_t STREAM_URI = {.uri = "/stream", .method = HTTP_GET, .handler = stream_handler};
-    esp_err_t err = httpd_graceful_stop_register_uri_handler(s_stop, &STREAM_URI);
+    err = httpd_graceful_stop_register_uri_handler(s_stop, &STREAM_URI);
     if (err == ESP_OK) {
         err = websocket_register();
+    }
+    if (err == ESP_OK) {
+        err = stuck_stream_register(s_stop);
     }
     if (err != ESP_OK) {
         httpd_graceful_stop_stop(s_stop, NULL);

@@ -13,8 +13,14 @@
 #define STREAM_MAX_CLIENTS 5
 
 typedef struct {
-    unsigned mjpeg;
-    unsigned ws;
+    unsigned now;    /* being served */
+    unsigned served; /* since boot, these included */
+    unsigned frames; /* sent since boot */
+} stream_kind_counts_t;
+
+typedef struct {
+    stream_kind_counts_t mjpeg;
+    stream_kind_counts_t ws;
 } stream_counts_t;
 
 /** Makes the server's stop object and, in mode workers, the workers. Once. */
@@ -29,7 +35,7 @@ httpd_graceful_stop_handle_t stream_server(void);
 /** The mode in use: the provisioned one, or inline where this ESP-IDF has no asynchronous requests. */
 stream_mode_t stream_server_mode(void);
 
-/** Streams being served now. Any task. */
+/** Streams and frames of both kinds. Any task. */
 void stream_server_counts(stream_counts_t *out);
 
 /**

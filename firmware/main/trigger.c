@@ -1,8 +1,8 @@
 /*
  * SPDX-License-Identifier: Apache-2.0
  *
- * Reading and checking triggers. What arrives is whatever somebody published: every field is checked for its type and
- * its range, and the first thing wrong is the reason that is told.
+ * Reading and checking triggers. What arrives is whatever somebody published: it is opened (trigger_envelope.c), then
+ * every field is checked for its type and its range, and the first thing wrong is the reason that is told.
  */
 #include "trigger.h"
 
@@ -10,6 +10,8 @@
 
 #include "cJSON.h"
 #include "sdkconfig.h"
+
+#include "trigger_envelope.h"
 
 #define EXACT_IN_JSON 9007199254740992.0 /* 2^53: a JSON number is a double */
 
@@ -118,31 +120,11 @@ static const char *read_strategy(const cJSON *object, trigger_t *out)
 #endif
 }
 
-/*
- * The object that holds a trigger's fields: where signatures are checked. There is no key to check one against yet, and
- * a signature that nobody checks must not look like one that was good: the signed form is refused.
- */
-static const char *authenticate(const cJSON *message, const cJSON **fields)
+static const char *check(const cJSON *fields, const trigger_context_t *context, trigger_t *out)
 {
-    if (cJSON_HasObjectItem(message, "payload") || cJSON_HasObjectItem(message, "sig")) {
-        return "signature_unsupported";
-    }
-    *fields = message;
-    return NULL;
-}
-
-static const char *check(const cJSON *message, const trigger_context_t *context, trigger_t *out)
-{
-    const cJSON *fields;
-    if (!cJSON_IsObject(message)) {
-        return "malformed";
-    }
-    const char *reason = authenticate(message, &fields);
-    if (reason != NULL) {
-        return reason;
-    }
     const cJSON *device = cJSON_GetObjectItemCaseSensitive(fields, "device");
-    if (device != NULL && !cJSON_IsString(device)) {
+    const bool for_one = context->key->state == SIGNATURE_KEY_USABLE; /* or one signature would do for all boards */
+    if ((device == NULL && for_one) || (device != NULL && !cJSON_IsString(device))) {
         return "malformed";
     }
     if (device != NULL && strcmp(device->valuestring, context->device_id) != 0) {
@@ -160,27 +142,10 @@ static const char *check(const cJSON *message, const trigger_context_t *context,
     if (out->size > context->slot_bytes) {
         return "image_too_large";
     }
-    return read_strategy(fields, out);
-}
-
-/*
- * A trigger is one object without objects or arrays inside. Looked at before parsing: cJSON recurses, and a message of
- * opening brackets alone would take more stack than a task has.
- */
-static bool is_flat(const char *message, size_t len)
-{
-    bool in_string = false;
-    unsigned opened = 0;
-    for (size_t i = 0; i < len; i++) {
-        if (in_string && message[i] == '\\') {
-            i++;
-        } else if (message[i] == '"') {
-            in_string = !in_string;
-        } else if (!in_string && (message[i] == '{' || message[i] == '[')) {
-            opened++;
-        }
+    if (!context->has_ca && strncmp(out->url, "https://", 8) == 0) {
+        return "no_ca";
     }
-    return opened == 1;
+    return read_strategy(fields, out);
 }
 
 const char *trigger_check(const char *message, size_t len, const trigger_context_t *context, trigger_t *out)
@@ -189,8 +154,11 @@ const char *trigger_check(const char *message, size_t len, const trigger_context
     if (len > TRIGGER_MAX_BYTES) {
         return "too_large";
     }
-    cJSON *parsed = is_flat(message, len) ? cJSON_ParseWithLength(message, len) : NULL;
-    const char *reason = check(parsed, context, out);
-    cJSON_Delete(parsed);
+    cJSON *fields;
+    const char *reason = trigger_envelope_open(message, len, context->key, &fields);
+    if (reason == NULL) {
+        reason = check(fields, context, out);
+    }
+    cJSON_Delete(fields);
     return reason;
 }

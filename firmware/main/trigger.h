@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "signature.h"
+
 #define TRIGGER_MAX_BYTES 2048 /* of a message, the signed form included */
 
 typedef enum {
@@ -35,7 +37,9 @@ typedef struct {
 typedef struct {
     const char *device_id;
     const char *running_version;
-    uint32_t slot_bytes; /* the largest image that fits */
+    const signature_key_t *key; /* not NULL */
+    bool has_ca;                /* a server's certificate can be verified */
+    uint32_t slot_bytes;        /* the largest image that fits */
     uint64_t last_counter;
 } trigger_context_t;
 
@@ -44,8 +48,8 @@ const char *stop_strategy_name(stop_strategy_t strategy);
 
 /**
  * Reads and checks a trigger. Changes nothing.
- * @return NULL when it is to be obeyed, or the reason for refusing it: `too_large`, `malformed`,
- * `signature_unsupported`, `other_device`, `replayed`, `same_version`, `image_too_large`, `strategy_unknown`,
- * `strategy_not_built`.  Any task.
+ * @return NULL when it is to be obeyed, or the reason for refusing it: `too_large`, what
+ * trigger_envelope_open() gives, `malformed`, `other_device`, `replayed`, `same_version`, `image_too_large`, `no_ca`,
+ * `strategy_unknown`, `strategy_not_built`.  Any task.
  */
 const char *trigger_check(const char *message, size_t len, const trigger_context_t *context, trigger_t *out);

@@ -3,6 +3,10 @@
  *
  * The update: stop both servers, download, verify, set the slot to boot, restart. It runs in the main task, whose stack
  * is there from the start, so that it needs no memory before the servers have given theirs back. One update at a time.
+ *
+ * A server that cannot be stopped (a handler that nobody can end) does not keep the board from its update: the trigger
+ * is noted, and the restart is followed by the update alone, before any server (update-only mode). When that fails too
+ * the board goes on to serve in the same life: what held the server is gone, and nothing else is known to be wrong.
  */
 #include "update.h"
 
@@ -25,12 +29,16 @@
 #include "stop_strategies.h"
 #include "trigger.h"
 #include "trigger_counter.h"
+#include "update_note.h"
 
 #define GOODBYE_MS 1000
 
 static const char TAG[] = "update";
-static QueueHandle_t s_accepted;
+static QueueHandle_t s_queue;
 static atomic_bool s_busy;
+static atomic_uint s_accepted;
+static atomic_uint s_refused;
+static trigger_t s_trigger; /* the one that is carried out; too large for a stack; the main task's alone */
 
 static void restart(const char *why)
 {
@@ -87,6 +95,25 @@ static void serve_again(void)
     servers_announce_ready(true);
 }
 
+static void tell_failed(const trigger_t *trigger, const char *reason, esp_err_t err)
+{
+    ESP_LOGE(TAG, "failed: %s (%s)", reason, esp_err_to_name(err));
+    mqtt_link_status("failed", "\"reason\":\"%s\",\"err\":\"%s\",\"version\":\"%s\"", reason, esp_err_to_name(err),
+                     trigger->version);
+}
+
+/* @return only when the note could not be written. */
+static void restart_update_only(const trigger_t *trigger)
+{
+    const esp_err_t err = update_note_store(trigger, esp_app_get_description()->version);
+    if (err != ESP_OK) {
+        ESP_LOGE(TAG, "the note for update-only mode: %s", esp_err_to_name(err));
+        return;
+    }
+    mqtt_link_status("restart", "\"version\":\"%s\",\"why\":\"update_only\"", trigger->version);
+    restart("update_only");
+}
+
 static void update(const trigger_t *trigger)
 {
     const char *reason = "stop";
@@ -95,10 +122,10 @@ static void update(const trigger_t *trigger)
     const bool stopped = err == ESP_OK;
     if (stopped) {
         err = install(trigger, &reason);
+    } else if (err == ESP_ERR_TIMEOUT && trigger->stop == STOP_GRACEFUL) {
+        restart_update_only(trigger);
     }
-    ESP_LOGE(TAG, "failed: %s (%s)", reason, esp_err_to_name(err));
-    mqtt_link_status("failed", "\"reason\":\"%s\",\"err\":\"%s\",\"version\":\"%s\"", reason, esp_err_to_name(err),
-                     trigger->version);
+    tell_failed(trigger, reason, err);
     if (!stopped || trigger->stop != STOP_GRACEFUL) {
         restart("stop"); /* what is left of the servers is in an unknown state */
     }
@@ -107,6 +134,7 @@ static void update(const trigger_t *trigger)
 
 static void refuse(const char *reason)
 {
+    atomic_fetch_add(&s_refused, 1);
     event("trigger", "\"accepted\":false,\"reason\":\"%s\"", reason);
     mqtt_link_status("refused", "\"reason\":\"%s\"", reason);
 }
@@ -117,6 +145,8 @@ static const char *accept(const char *message, size_t len, trigger_t *out)
     trigger_context_t context = {
         .device_id = settings()->device_id,
         .running_version = esp_app_get_description()->version,
+        .key = &settings()->trigger_key,
+        .has_ca = settings()->ca != NULL,
         .slot_bytes = esp_ota_get_running_partition()->size,
     };
     if (message == NULL) {
@@ -150,24 +180,51 @@ void update_on_trigger(const char *message, size_t len)
         refuse(reason);
         return;
     }
+    atomic_fetch_add(&s_accepted, 1);
     event("trigger", "\"accepted\":true,\"version\":\"%s\",\"counter\":%" PRIu64 ",\"stop\":\"%s\"", trigger.version,
           trigger.counter, stop_strategy_name(trigger.stop));
     mqtt_link_status("accepted", "\"version\":\"%s\",\"counter\":%" PRIu64, trigger.version, trigger.counter);
-    xQueueSend(s_accepted, &trigger, 0); /* has room: s_busy lets one in */
+    xQueueSend(s_queue, &trigger, 0); /* has room: s_busy lets one in */
 }
 
 esp_err_t update_init(void)
 {
-    s_accepted = xQueueCreate(1, sizeof(trigger_t));
-    return s_accepted != NULL ? ESP_OK : ESP_ERR_NO_MEM;
+    s_queue = xQueueCreate(1, sizeof(trigger_t));
+    return s_queue != NULL ? ESP_OK : ESP_ERR_NO_MEM;
+}
+
+bool update_only_is_noted(void)
+{
+    const bool noted = update_note_take(esp_app_get_description()->version, &s_trigger);
+    atomic_store(&s_busy, noted); /* triggers may come in as soon as the broker is there */
+    return noted;
+}
+
+void update_only_run(void)
+{
+    const char *reason;
+    event("update_only", "\"version\":\"%s\",\"counter\":%" PRIu64, s_trigger.version, s_trigger.counter);
+    const esp_err_t err = install(&s_trigger, &reason);
+    tell_failed(&s_trigger, reason, err);
+    atomic_store(&s_busy, false);
+}
+
+void update_counts(update_counts_t *out)
+{
+    out->accepted = atomic_load(&s_accepted);
+    out->refused = atomic_load(&s_refused);
+}
+
+bool update_is_busy(void)
+{
+    return atomic_load(&s_busy);
 }
 
 void update_run(void)
 {
-    static trigger_t trigger; /* too large for the stack, and used in one task alone */
     for (;;) {
-        xQueueReceive(s_accepted, &trigger, portMAX_DELAY);
-        update(&trigger);
+        xQueueReceive(s_queue, &s_trigger, portMAX_DELAY);
+        update(&s_trigger);
         atomic_store(&s_busy, false);
     }
 }

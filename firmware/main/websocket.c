@@ -40,6 +40,8 @@ static frame_source_t *s_source;      /* used by pushes alone, and those run one
 static SemaphoreHandle_t s_producing; /* held while the producer uses the server */
 static atomic_bool s_queued;
 static atomic_uint s_count;
+static atomic_uint s_served;
+static atomic_uint s_frames;
 
 static void client_gone(void *ctx)
 {
@@ -59,6 +61,7 @@ static struct client *client_of(httpd_handle_t server, int fd)
             client->fd = fd;
             httpd_sess_set_ctx(server, fd, client, client_gone);
             atomic_fetch_add(&s_count, 1);
+            atomic_fetch_add(&s_served, 1);
             event("stream_open", "\"fd\":%d,\"kind\":\"ws\"", fd);
         }
     }
@@ -91,6 +94,7 @@ static void push_to(httpd_handle_t server, int fd)
     frame_source_release(s_source, &frame);
     if (err == ESP_OK) {
         client->frames++;
+        atomic_fetch_add(&s_frames, 1);
     } else {
         httpd_sess_trigger_close(server, fd); /* half a message may be out: nothing more can follow it */
     }
@@ -137,7 +141,7 @@ static void producer_task(void *arg)
     TickType_t woken = xTaskGetTickCount();
     for (;;) {
         const uint32_t frame_ms = settings()->frame_ms;
-        vTaskDelayUntil(&woken, pdMS_TO_TICKS(websocket_count() > 0 || frame_ms > IDLE_MS ? frame_ms : IDLE_MS));
+        vTaskDelayUntil(&woken, pdMS_TO_TICKS(atomic_load(&s_count) > 0 || frame_ms > IDLE_MS ? frame_ms : IDLE_MS));
         xSemaphoreTake(s_producing, portMAX_DELAY);
         queue_push();
         xSemaphoreGive(s_producing);
@@ -176,9 +180,11 @@ esp_err_t websocket_register(void)
     return httpd_graceful_stop_register_uri_handler(s_server, &WS_URI);
 }
 
-unsigned websocket_count(void)
+void websocket_counts(stream_kind_counts_t *out)
 {
-    return atomic_load(&s_count);
+    out->now = atomic_load(&s_count);
+    out->served = atomic_load(&s_served);
+    out->frames = atomic_load(&s_frames);
 }
 
 void websocket_cease(void)

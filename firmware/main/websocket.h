@@ -9,6 +9,8 @@
 #include "esp_err.h"
 #include "httpd_graceful_stop.h"
 
+#include "stream_server.h"
+
 /** Makes the producer for @p server; it lives as long as the app. Once. @return ESP_OK; ESP_ERR_NO_MEM. */
 esp_err_t websocket_init(httpd_graceful_stop_handle_t server);
 
@@ -21,5 +23,5 @@ esp_err_t websocket_register(void);
  */
 void websocket_cease(void);
 
-/** Clients being served now. Any task. */
-unsigned websocket_count(void);
+/** Clients and frames. Any task. */
+void websocket_counts(stream_kind_counts_t *out);

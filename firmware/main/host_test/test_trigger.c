@@ -16,9 +16,15 @@
 #define URL  "\"url\":\"http://10.0.2.2:8000/update.bin\""
 #define GOOD URL ",\"version\":\"1.1.0\",\"sha256\":\"" SHA "\",\"size\":1000,\"counter\":8"
 
+#define HTTPS \
+    "{\"url\":\"https://10.0.2.2/u\",\"version\":\"1.1.0\",\"sha256\":\"" SHA "\",\"size\":1000,\"counter\":8}"
+
+static const signature_key_t NO_KEY = {.state = SIGNATURE_KEY_NONE};
+
 static const trigger_context_t CONTEXT = {
     .device_id = "cam-1",
     .running_version = "1.0.0",
+    .key = &NO_KEY,
     .slot_bytes = 0x1E0000,
     .last_counter = 7,
 };
@@ -73,8 +79,12 @@ static const struct {
     {"same_version", "{" URL ",\"version\":\"1.0.0\",\"sha256\":\"" SHA "\",\"size\":1000,\"counter\":8}"},
     {"accepted", "{" URL ",\"version\":\"1.1.0\",\"sha256\":\"" SHA "\",\"size\":1966080,\"counter\":8}"},
     {"image_too_large", "{" URL ",\"version\":\"1.1.0\",\"sha256\":\"" SHA "\",\"size\":1966081,\"counter\":8}"},
-    {"signature_unsupported", "{\"payload\":\"{}\",\"sig\":\"MEQ=\"}"},
-    {"signature_unsupported", "{" GOOD ",\"sig\":\"MEQ=\"}"},
+    {"no_ca", HTTPS},
+    {"no_trigger_key", "{\"payload\":\"{}\",\"sig\":\"MEQ=\"}"},
+    {"malformed", "{" GOOD ",\"sig\":\"MEQ=\"}"},
+    {"malformed", "{" GOOD ",\"payload\":\"{}\"}"},
+    {"malformed", "{\"payload\":1,\"sig\":\"MEQ=\"}"},
+    {"malformed", "{\"payload\":{},\"sig\":\"MEQ=\"}"},
 };
 
 static void fields_are_read(void)
@@ -130,6 +140,14 @@ static void cut_messages_are_malformed(void)
     }
 }
 
+static void https_needs_a_ca(void)
+{
+    trigger_context_t context = CONTEXT;
+    trigger_t t;
+    context.has_ca = true;
+    EXPECT(trigger_check(HTTPS, strlen(HTTPS), &context, &t) == NULL, "with a CA");
+}
+
 int main(void)
 {
     for (size_t i = 0; i < sizeof(ROWS) / sizeof(ROWS[0]); i++) {
@@ -141,5 +159,6 @@ int main(void)
     long_values_are_refused();
     depth_and_length_are_bounded();
     cut_messages_are_malformed();
+    https_needs_a_ca();
     return 0;
 }

@@ -6,36 +6,22 @@
  */
 #include "frame_source.h"
 
-#include <stdio.h>
+#include "sdkconfig.h"
+
+#if !CONFIG_HIL_CAMERA
+
 #include <stdlib.h>
 #include <string.h>
 
+#include "frame_stamp.h"
 #include "test_pattern.h"
 
-#define TEXT_BYTES    31u                    /* strlen("hil seq=0000000000 crc=00000000") */
-#define HEAD_BYTES    (2u + 4u + TEXT_BYTES) /* SOI, the comment's marker and length, its text */
-#define COM_MAX_BYTES (2u + 65535u)          /* marker, and what its length can say */
+#define COM_MAX_BYTES (2u + 65535u) /* marker, and what its length can say */
 
 struct frame_source {
     size_t frame_bytes;
     uint8_t buffer[];
 };
-
-/* CRC-32 of ISO 3309, four bits at a time: 64 bytes of table. */
-static uint32_t crc32(const uint8_t *data, size_t len)
-{
-    static const uint32_t TABLE[16] = {
-        0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac, 0x76dc4190, 0x6b6b51f4, 0x4db26158, 0x5005713c,
-        0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c, 0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c,
-    };
-    uint32_t crc = 0xFFFFFFFFu;
-    for (size_t i = 0; i < len; i++) {
-        crc ^= data[i];
-        crc = (crc >> 4) ^ TABLE[crc & 15u];
-        crc = (crc >> 4) ^ TABLE[crc & 15u];
-    }
-    return ~crc;
-}
 
 /* One comment segment of @p bytes in all, at least 4. The bytes stay below 0x80: none can look like a marker. */
 static void put_padding(uint8_t *out, size_t bytes, uint32_t seed)
@@ -54,8 +40,8 @@ static void put_padding(uint8_t *out, size_t bytes, uint32_t seed)
 
 esp_err_t frame_source_open(size_t frame_bytes, frame_source_t **out)
 {
-    if (frame_bytes < HEAD_BYTES + TEST_PATTERN_MAX_BYTES) {
-        frame_bytes = HEAD_BYTES + TEST_PATTERN_MAX_BYTES; /* a shorter frame is as long as its picture needs */
+    if (frame_bytes < FRAME_STAMP_BYTES + TEST_PATTERN_MAX_BYTES) {
+        frame_bytes = FRAME_STAMP_BYTES + TEST_PATTERN_MAX_BYTES; /* a shorter frame is as long as its picture needs */
     }
     frame_source_t *source = malloc(sizeof(*source) + frame_bytes);
     if (source == NULL) {
@@ -74,8 +60,8 @@ esp_err_t frame_source_next(frame_source_t *source, uint32_t seq, frame_t *out)
     const size_t picture_bytes = test_pattern_encode(seq, picture);
     memmove(end - picture_bytes, picture, picture_bytes);
 
-    uint8_t *at = source->buffer + HEAD_BYTES;
-    size_t padding = source->frame_bytes - HEAD_BYTES - picture_bytes;
+    uint8_t *at = source->buffer + FRAME_STAMP_BYTES;
+    size_t padding = source->frame_bytes - FRAME_STAMP_BYTES - picture_bytes;
     while (padding >= 4) {
         const size_t segment = padding < COM_MAX_BYTES ? padding : COM_MAX_BYTES;
         put_padding(at, segment, seq);
@@ -85,13 +71,7 @@ esp_err_t frame_source_next(frame_source_t *source, uint32_t seq, frame_t *out)
     memmove(at, end - picture_bytes, picture_bytes);
     at += picture_bytes;
 
-    const uint8_t *body = source->buffer + HEAD_BYTES;
-    char text[TEXT_BYTES + 1];
-    snprintf(text, sizeof(text), "hil seq=%010lu crc=%08lx", (unsigned long)seq,
-             (unsigned long)crc32(body, (size_t)(at - body)));
-    static const uint8_t START[] = {0xFF, 0xD8, 0xFF, 0xFE, 0, 2 + TEXT_BYTES};
-    memcpy(source->buffer, START, sizeof(START));
-    memcpy(source->buffer + sizeof(START), text, TEXT_BYTES);
+    frame_stamp(source->buffer, seq, (size_t)(at - source->buffer) - FRAME_STAMP_BYTES);
     out->data = source->buffer;
     out->len = (size_t)(at - source->buffer);
     return ESP_OK;
@@ -107,3 +87,5 @@ void frame_source_close(frame_source_t *source)
 {
     free(source);
 }
+
+#endif
