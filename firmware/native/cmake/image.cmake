@@ -102,7 +102,8 @@ function(native_image NAME)
         "${HIL_FIRMWARE_DIR}/components/httpd_graceful_stop/include"
         "${CJSON_INCLUDE_DIR}")
     target_link_libraries(hil_app_${NAME} PRIVATE
-        freertos idf lwip netif flash esp_http_server esp_http_client tcp_transport mqtt
+        freertos idf lwip netif flash esp_http_server esp_https_server esp_http_client esp_tls
+        tcp_transport mqtt
         "${MBEDCRYPTO_LIBRARY}" "${CJSON_LIBRARY}" Threads::Threads)
 
     set(tools "${HIL_FIRMWARE_DIR}/native/tools")

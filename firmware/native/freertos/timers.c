@@ -19,8 +19,8 @@ struct tmrTimerControl {
     bool auto_reload;
     void *id;
     TimerCallbackFunction_t callback;
-    bool active;       /* in the list */
-    TickType_t expiry; /* tick */
+    atomic_bool active; /* in the list */
+    TickType_t expiry;  /* tick */
     struct tmrTimerControl *next;
 };
 

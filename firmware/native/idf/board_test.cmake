@@ -6,6 +6,9 @@
 # is for programs that are meant to fail: what the serial line must show, over all boots.
 include_guard(GLOBAL)
 
+# What a sanitizer reports fails a test, also one that says "all passed" in the end.
+set(NATIVE_SANITIZER_REPORTS "ThreadSanitizer:|AddressSanitizer:|runtime error:" CACHE INTERNAL "")
+
 function(board_test)
     cmake_parse_arguments(PARSE_ARGV 0 test "" "NAME;PROGRAM;EXPECT" "SOURCES;LIBRARIES;ARGS;BOARD_ARGS")
     if(NOT test_PROGRAM)
@@ -22,7 +25,9 @@ function(board_test)
     endif()
     add_test(NAME ${test_NAME}
         COMMAND native-board ${test_BOARD_ARGS} --program $<TARGET_FILE:${test_PROGRAM}> ${test_ARGS})
-    set_tests_properties(${test_NAME} PROPERTIES TIMEOUT 60)
+    set_tests_properties(${test_NAME} PROPERTIES
+        TIMEOUT 60
+        FAIL_REGULAR_EXPRESSION "${NATIVE_SANITIZER_REPORTS}")
     if(test_EXPECT)
         set_tests_properties(${test_NAME} PROPERTIES PASS_REGULAR_EXPRESSION "${test_EXPECT}")
     endif()

@@ -2,8 +2,8 @@
  * SPDX-License-Identifier: Apache-2.0
  *
  * HTTP client under the names of ESP-IDF 5.4: one connection, one request at a time, blocking, either as a whole
- * (esp_http_client_perform) or step by step (open, write, fetch_headers, read, close). What is not modelled (TLS
- * for now, asynchronous mode, HTTP authentication) is refused with a log line, never ignored.
+ * (esp_http_client_perform) or step by step (open, write, fetch_headers, read, close). What is not modelled (the
+ * certificate bundle, asynchronous mode, HTTP authentication) is refused with a log line, never ignored.
  */
 #pragma once
 
@@ -119,7 +119,7 @@ typedef struct {
     esp_http_client_auth_type_t auth_type;
     const char *path; /* NULL: / */
     const char *query;
-    union {
+    union { /* of the server's CA; these are not copied. A length of 0 says that it is PEM */
         const char *cert_pem;
         const char *cert_der;
     };
@@ -212,6 +212,9 @@ esp_err_t esp_http_client_set_timeout_ms(esp_http_client_handle_t client, int ti
 esp_err_t esp_http_client_get_user_data(esp_http_client_handle_t client, void **data);
 esp_err_t esp_http_client_set_user_data(esp_http_client_handle_t client, void *data);
 int esp_http_client_get_errno(esp_http_client_handle_t client);
+/* Why TLS failed last: returns esp_tls's error; mbedTLS's code without its sign; why the certificate was refused. */
+esp_err_t esp_http_client_get_and_clear_last_tls_error(esp_http_client_handle_t client, int *esp_tls_error_code,
+                                                       int *esp_tls_flags);
 esp_http_client_transport_t esp_http_client_get_transport_type(esp_http_client_handle_t client);
 int esp_http_client_get_socket(esp_http_client_handle_t client);
 

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <strings.h>
 #include "esp_log.h"
+#include "esp_transport_ssl.h"
 #include "esp_transport_tcp.h"
 #include "http_client_private.h"
 
@@ -51,7 +52,7 @@ static esp_err_t add_transports(esp_http_client_handle_t client, const esp_http_
         .keep_alive_count = or_default(config->keep_alive_count, 3),
     };
     esp_transport_tcp_set_keep_alive(tcp, &keep_alive);
-    return ESP_OK;
+    return http_add_tls(client, config, &keep_alive);
 }
 
 static esp_err_t set_address(esp_http_client_handle_t client, const esp_http_client_config_t *config)
@@ -247,6 +248,16 @@ int esp_http_client_get_errno(esp_http_client_handle_t client)
 int esp_http_client_get_socket(esp_http_client_handle_t client)
 {
     return client != NULL ? esp_transport_get_socket(client->transport) : -1;
+}
+
+esp_err_t esp_http_client_get_and_clear_last_tls_error(esp_http_client_handle_t client, int *esp_tls_error_code,
+                                                       int *esp_tls_flags)
+{
+    if (client == NULL || client->transport == NULL) {
+        return ESP_ERR_INVALID_ARG;
+    }
+    return esp_tls_get_and_clear_last_error(esp_transport_get_error_handle(client->transport), esp_tls_error_code,
+                                            esp_tls_flags);
 }
 
 esp_http_client_transport_t esp_http_client_get_transport_type(esp_http_client_handle_t client)

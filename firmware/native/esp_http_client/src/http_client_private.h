@@ -89,6 +89,10 @@ esp_err_t http_connect(esp_http_client_handle_t client);
 esp_err_t http_send_headers(esp_http_client_handle_t client, int write_len);
 void http_prepare(esp_http_client_handle_t client);
 
+/* http_tls.c */
+esp_err_t http_add_tls(esp_http_client_handle_t client, const esp_http_client_config_t *config,
+                       esp_transport_keep_alive_t *keep_alive);
+
 /* http_response.c */
 void http_response_reset(esp_http_client_handle_t client);
 void http_drop_early_body(esp_http_client_handle_t client);

@@ -49,6 +49,6 @@ void http_dispatch(esp_http_client_handle_t client, esp_http_client_event_id_t i
 
 esp_err_t http_dispatch_error(esp_http_client_handle_t client, esp_err_t err)
 {
-    http_dispatch(client, HTTP_EVENT_ERROR, NULL, 0);
+    http_dispatch(client, HTTP_EVENT_ERROR, esp_transport_get_error_handle(client->transport), 0);
     return err;
 }

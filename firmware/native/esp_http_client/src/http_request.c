@@ -44,10 +44,6 @@ static esp_err_t choose_transport(esp_http_client_handle_t client)
     if (client->transport != NULL) {
         return ESP_OK;
     }
-    if (strcasecmp(client->address.scheme, "https") == 0) {
-        ESP_LOGE(HTTP_TAG, "https:// is not supported by this build of the native board: use http://");
-        return ESP_ERR_NOT_SUPPORTED;
-    }
     ESP_LOGE(HTTP_TAG, "No transport found for scheme %s", client->address.scheme);
     return ESP_ERR_HTTP_INVALID_TRANSPORT;
 }
@@ -63,6 +59,10 @@ esp_err_t http_connect(esp_http_client_handle_t client)
         return err;
     }
     if (client->is_async) {
+        if (esp_http_client_get_transport_type(client) == HTTP_TRANSPORT_OVER_SSL) {
+            ESP_LOGE(HTTP_TAG, "asynchronous mode is not part of the native board: leave is_async out");
+            return ESP_ERR_NOT_SUPPORTED;
+        }
         ESP_LOGE(HTTP_TAG, "Asynchronous mode doesn't work for HTTP based connection");
         return ESP_ERR_INVALID_ARG;
     }
@@ -218,7 +218,7 @@ esp_err_t esp_http_client_close(esp_http_client_handle_t client)
     if (client->state == HTTP_STATE_INIT) {
         return ESP_OK;
     }
-    http_dispatch(client, HTTP_EVENT_DISCONNECTED, NULL, 0);
+    http_dispatch(client, HTTP_EVENT_DISCONNECTED, esp_transport_get_error_handle(client->transport), 0);
     client->state = HTTP_STATE_INIT;
     return esp_transport_close(client->transport) == 0 ? ESP_OK : ESP_FAIL;
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 #include "esp_http_client.h"
 #include "esp_rom_crc.h"
+#include "esp_tls.h"
 #include "shell.h"
 
 #define READ_MAX 65536
@@ -50,9 +51,19 @@ static void print_err(esp_err_t err)
     }
 }
 
+static esp_err_t attach_bundle(void *conf)
+{
+    (void)conf;
+    printf("! the bundle was attached\n");
+    return ESP_OK;
+}
+
+/* The certificates are the blobs "ca" (PEM), "ca_der", "client_cert" and "client_key" (PEM). */
 static void run_init(const struct shell_line *line)
 {
-    const esp_http_client_config_t config = {
+    static char common_name[64]; /* the line is gone when it is looked at */
+    snprintf(common_name, sizeof(common_name), "%s", shell_option(line, "name", ""));
+    esp_http_client_config_t config = {
         .url = shell_option(line, "url", NULL),
         .host = shell_option(line, "host", NULL),
         .port = shell_option_number(line, "port", 0),
@@ -66,10 +77,20 @@ static void run_init(const struct shell_line *line)
         .max_redirection_count = shell_option_number(line, "redirects", 0),
         .is_async = shell_option_number(line, "async", 0) != 0,
         .auth_type = (esp_http_client_auth_type_t)shell_option_number(line, "auth", 0),
+        .cert_pem = shell_blob("ca", NULL),
+        .client_cert_pem = shell_blob("client_cert", NULL),
+        .client_key_pem = shell_blob("client_key", NULL),
+        .skip_cert_common_name_check = shell_option_number(line, "anyname", 0) != 0,
+        .crt_bundle_attach = shell_option_number(line, "bundle", 0) != 0 ? attach_bundle : NULL,
+        .use_global_ca_store = shell_option_number(line, "global", 0) != 0,
         .keep_alive_enable = true,
         .event_handler = on_event,
         .user_data = &client,
     };
+    if (config.cert_pem == NULL) {
+        config.cert_der = shell_blob("ca_der", &config.cert_len);
+    }
+    config.common_name = common_name[0] != '\0' ? common_name : NULL;
     event_crc = 0;
     event_len = 0;
     client = esp_http_client_init(&config);
@@ -209,6 +230,21 @@ static void run_errno(const struct shell_line *line)
     printf("= %d\n", esp_http_client_get_errno(client));
 }
 
+static void run_tls_error(const struct shell_line *line)
+{
+    int code = 0, flags = 0;
+    (void)line;
+    esp_err_t err = esp_http_client_get_and_clear_last_tls_error(client, &code, &flags);
+    printf("= %x code=%x flags=%x\n", (unsigned)err, (unsigned)code, (unsigned)flags);
+}
+
+static void run_global_ca(const struct shell_line *line)
+{
+    size_t len = 0;
+    const char *ca = shell_blob(shell_word(line, 1, ""), &len);
+    print_err(esp_tls_set_global_ca_store((const unsigned char *)ca, (unsigned)len + 1));
+}
+
 static void run_geturl(const struct shell_line *line)
 {
     char url[128];
@@ -240,6 +276,8 @@ void app_main(void)
         {"perform", run_perform},
         {"events", run_events},
         {"errno", run_errno},
+        {"tls_error", run_tls_error},
+        {"global_ca", run_global_ca},
         {NULL, NULL},
     };
     shell_run(commands);

@@ -18,7 +18,7 @@ static httpd_handle_t server;
 static char answer[1024];
 static QueueHandle_t requests;
 static SemaphoreHandle_t let_go;
-static volatile int working, completed;
+static _Atomic int working, completed;
 
 static esp_err_t say_hello(httpd_req_t *req)
 {

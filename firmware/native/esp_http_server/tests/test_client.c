@@ -79,7 +79,7 @@ void test_sleep_ms(uint32_t ms)
     vTaskDelay(pdMS_TO_TICKS(ms));
 }
 
-bool test_wait(const volatile int *flag, int wanted, uint32_t limit_ms)
+bool test_wait(const _Atomic int *flag, int wanted, uint32_t limit_ms)
 {
     for (int64_t end = test_now_ms() + limit_ms; *flag != wanted; vTaskDelay(1)) {
         if (test_now_ms() > end) {

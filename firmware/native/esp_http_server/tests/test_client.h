@@ -26,7 +26,7 @@ int64_t test_now_ms(void);
 void test_sleep_ms(uint32_t ms);
 
 /** Waits until *@p flag is @p wanted. @return whether it became so in time. */
-bool test_wait(const volatile int *flag, int wanted, uint32_t limit_ms);
+bool test_wait(const _Atomic int *flag, int wanted, uint32_t limit_ms);
 
 /** Starts a task with a stack that is large enough for a client. */
 void test_task(void (*code)(void *arg), const char *name, void *arg);

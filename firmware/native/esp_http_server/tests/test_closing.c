@@ -19,7 +19,7 @@ static esp_err_t say_hello(httpd_req_t *req)
 }
 
 /* A handler that stays inside until it is let go. */
-static volatile int inside;
+static _Atomic int inside;
 static SemaphoreHandle_t let_go;
 
 static esp_err_t stay(httpd_req_t *req)

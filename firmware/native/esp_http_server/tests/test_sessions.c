@@ -88,8 +88,8 @@ static void purging_ends_the_least_recently_used(void)
 
 /* ---- open_fn, close_fn ------------------------------------------------------------------------------------------ */
 
-static int opened_fd, taken_fd;
-static volatile int closed;
+static _Atomic int opened_fd, taken_fd;
+static _Atomic int closed;
 
 static esp_err_t check_options(httpd_handle_t hd, int fd)
 {
@@ -203,7 +203,7 @@ static void half_a_request_times_out(void)
 /* ---- Contexts --------------------------------------------------------------------------------------------------- */
 
 static int session_ctx, other_ctx, transport_ctx, global_ctx;
-static volatile int freed_session, freed_other, freed_transport, freed_global;
+static _Atomic int freed_session, freed_other, freed_transport, freed_global;
 
 static void free_counted(void *ctx)
 {
@@ -257,7 +257,7 @@ static void contexts_are_freed_with_their_owner(void)
 
 /* ---- Overrides -------------------------------------------------------------------------------------------------- */
 
-static volatile int sent_over, received_over;
+static _Atomic int sent_over, received_over;
 
 static int count_send(httpd_handle_t hd, int fd, const char *buf, size_t len, int flags)
 {

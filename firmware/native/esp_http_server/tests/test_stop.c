@@ -27,7 +27,7 @@ static esp_err_t say_hello(httpd_req_t *req)
 }
 
 /* A camera's stream as people write it: it goes on until sending fails. */
-static volatile int frames, streaming, stream_fd;
+static _Atomic int frames, streaming, stream_fd;
 static volatile uint32_t frame_interval_ms;
 
 static esp_err_t stream(httpd_req_t *req)
@@ -45,7 +45,7 @@ static esp_err_t stream(httpd_req_t *req)
     return ESP_FAIL;
 }
 
-static volatile int stopped;
+static _Atomic int stopped;
 static volatile esp_err_t stop_result;
 
 static void stop_in_a_task(void *arg)
@@ -99,7 +99,7 @@ static void it_can_be_started_again_at_once(void)
 
 static int events[HTTP_SERVER_EVENT_STOP + 1];
 static int connected_fd, disconnected_fd;
-static volatile int stop_events;
+static _Atomic int stop_events;
 
 static void count_event(void *arg, esp_event_base_t base, int32_t id, void *data)
 {
@@ -258,7 +258,7 @@ static void closing_the_number_of_a_running_stream_misleads_it(void)
 
 /* ---- Lost control datagrams ------------------------------------------------------------------------------------- */
 
-static volatile int inside, work_done;
+static _Atomic int inside, work_done;
 static SemaphoreHandle_t let_go;
 
 static esp_err_t stay(httpd_req_t *req)

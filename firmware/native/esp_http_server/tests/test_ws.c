@@ -76,8 +76,8 @@ static size_t expect_frame(int fd, uint8_t first)
 
 /* ---- Handlers --------------------------------------------------------------------------------------------------- */
 
-static volatile int handshakes, ws_fd;
-static volatile int frames_seen, last_type, last_final;
+static _Atomic int handshakes, ws_fd;
+static _Atomic int frames_seen, last_type, last_final;
 static char user_ctx[] = "mine";
 
 static esp_err_t echo(httpd_req_t *req)
@@ -253,7 +253,7 @@ static void leaving_without_a_close_is_noticed(void)
     test_stop(server);
 }
 
-static volatile int async_done;
+static _Atomic int async_done;
 static volatile esp_err_t async_result;
 
 static void transfer_complete(esp_err_t err, int socket, void *arg)
@@ -295,7 +295,7 @@ static void other_tasks_can_send(void)
     test_stop(server);
 }
 
-static volatile int large_sent;
+static _Atomic int large_sent;
 
 static void send_large(void *arg)
 {

@@ -1,8 +1,8 @@
 /*
  * SPDX-License-Identifier: Apache-2.0
  *
- * MQTT client under the names of esp-mqtt as it comes with ESP-IDF 5.4. Protocol 3.1.1 over TCP; what is not
- * modelled (MQTT 5, WebSocket transports, TLS, esp_mqtt_set_config) is listed in ../README.md.
+ * MQTT client under the names of esp-mqtt as it comes with ESP-IDF 5.4. Protocol 3.1.1 over TCP or
+ * TLS; what is not modelled (MQTT 5, WebSocket transports, esp_mqtt_set_config) is listed in ../README.md.
  *
  * Events come in the client's own task, `mqtt_task`, with the API lock held; an event that a failing publish
  * causes comes in the task that called it, as in esp-mqtt.
@@ -107,9 +107,9 @@ typedef struct esp_mqtt_client_config_t {
             const char *hostname;
             esp_mqtt_transport_t transport;
             const char *path;
-            uint32_t port; /* 0: 1883 */
+            uint32_t port; /* 0: 1883, with TLS 8883 */
         } address;
-        struct verification_t { /* read with TLS alone */
+        struct verification_t { /* read with TLS alone, and not copied. A length of 0 says that it is PEM */
             bool use_global_ca_store;
             esp_err_t (*crt_bundle_attach)(void *conf);
             const char *certificate;
@@ -188,7 +188,7 @@ esp_err_t esp_mqtt_client_disconnect(esp_mqtt_client_handle_t client);
 #ifdef __cplusplus
 #define esp_mqtt_client_subscribe esp_mqtt_client_subscribe_single
 #else
-#define esp_mqtt_client_subscribe(client_handle, topic_type, qos_or_size)                                              \
+#define esp_mqtt_client_subscribe(client_handle, topic_type, qos_or_size) \
     _Generic((topic_type),                                                                                             \
         char *: esp_mqtt_client_subscribe_single,                                                                      \
         const char *: esp_mqtt_client_subscribe_single,                                                                \

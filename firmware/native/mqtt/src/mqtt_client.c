@@ -6,19 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "esp_log.h"
-#include "esp_transport_tcp.h"
 #include "mqtt_client_private.h"
-
-static esp_err_t add_transports(esp_mqtt_client_handle_t client)
-{
-    client->transports = esp_transport_list_init();
-    esp_transport_handle_t tcp = esp_transport_tcp_init();
-    if (client->transports == NULL || esp_transport_list_add(client->transports, tcp, "mqtt") != ESP_OK) {
-        esp_transport_destroy(tcp);
-        return ESP_ERR_NO_MEM;
-    }
-    return esp_transport_set_default_port(tcp, MQTT_DEFAULT_PORT);
-}
 
 static esp_err_t prepare(esp_mqtt_client_handle_t client, const esp_mqtt_client_config_t *config)
 {
@@ -37,7 +25,7 @@ static esp_err_t prepare(esp_mqtt_client_handle_t client, const esp_mqtt_client_
     if (client->in == NULL || client->out == NULL) {
         return ESP_ERR_NO_MEM;
     }
-    return add_transports(client);
+    return mqtt_add_transports(client, config);
 }
 
 static void release(esp_mqtt_client_handle_t client)
@@ -104,7 +92,7 @@ static esp_err_t choose_transport(esp_mqtt_client_handle_t client)
         client->transport = esp_transport_list_get_transport(client->transports, client->settings.scheme);
     }
     if (client->transport == NULL) {
-        ESP_LOGE(MQTT_TAG, "There are no transports valid, config scheme = %s: only mqtt:// is supported",
+        ESP_LOGE(MQTT_TAG, "There are no transports valid, config scheme = %s: mqtt:// and mqtts:// are",
                  client->settings.scheme);
         return ESP_ERR_NOT_SUPPORTED;
     }

@@ -20,6 +20,7 @@
 
 /* esp-mqtt's defaults */
 #define MQTT_DEFAULT_PORT          1883
+#define MQTT_DEFAULT_TLS_PORT      8883
 #define MQTT_DEFAULT_BUFFER        1024
 #define MQTT_DEFAULT_KEEPALIVE_S   120
 #define MQTT_DEFAULT_NETWORK_MS    10000
@@ -108,6 +109,9 @@ int64_t mqtt_now_ms(void);
 esp_err_t mqtt_settings_set(struct mqtt_settings *settings, const esp_mqtt_client_config_t *config);
 esp_err_t mqtt_settings_set_uri(struct mqtt_settings *settings, const char *uri);
 void mqtt_settings_free(struct mqtt_settings *settings);
+
+/* mqtt_transports.c: one transport a scheme, in client->transports */
+esp_err_t mqtt_add_transports(esp_mqtt_client_handle_t client, const esp_mqtt_client_config_t *config);
 
 /* mqtt_events.c: with the lock held */
 void mqtt_dispatch(esp_mqtt_client_handle_t client, esp_mqtt_event_t *event);

@@ -8,6 +8,7 @@
  * handlers; what it unregisters is only marked until the outermost dispatch is done.
  */
 #include <stdlib.h>
+#include "esp_tls.h"
 #include "mqtt_client_private.h"
 
 ESP_EVENT_DEFINE_BASE(MQTT_EVENTS);
@@ -59,6 +60,9 @@ void mqtt_dispatch_transport_error(esp_mqtt_client_handle_t client)
         .error_type = MQTT_ERROR_TYPE_TCP_TRANSPORT,
         .esp_transport_sock_errno = esp_transport_get_errno(client->transport),
     };
+    client->error.esp_tls_last_esp_err =
+        esp_tls_get_and_clear_last_error(esp_transport_get_error_handle(client->transport),
+                                         &client->error.esp_tls_stack_err, &client->error.esp_tls_cert_verify_flags);
     mqtt_dispatch_id(client, MQTT_EVENT_ERROR, 0);
 }
 

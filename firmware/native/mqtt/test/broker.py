@@ -22,15 +22,22 @@ def find_mosquitto() -> str:
 
 
 class Mosquitto:
-    """Keeps its port over stop and start, and with persistence its sessions and retained messages too."""
+    """Keeps its port over stop and start, and with persistence its sessions and retained messages too.
 
-    def __init__(self, test: unittest.TestCase, user: str | None = None, password: str | None = None) -> None:
+    tls: lines for the listener, which name the certificate and the key.
+    """
+
+    def __init__(
+        self, test: unittest.TestCase, user: str | None = None, password: str | None = None, tls: str = ""
+    ) -> None:
         folder = tempfile.TemporaryDirectory(prefix="mosquitto-")
         test.addCleanup(folder.cleanup)
         self._folder = Path(folder.name)
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port: int = free.getsockname()[1]
         lines = [f"listener {self.port} 127.0.0.1", "persistence true", f"persistence_location {folder.name}/"]
+        lines += tls.splitlines()
+        self._scheme = "mqtts" if tls else "mqtt"
         if user is None:
             lines.append("allow_anonymous true")
         else:
@@ -46,7 +53,7 @@ class Mosquitto:
 
     @property
     def uri(self) -> str:
-        return f"mqtt://{HOST_SEEN_BY_BOARD}:{self.port}"
+        return f"{self._scheme}://{HOST_SEEN_BY_BOARD}:{self.port}"
 
     def start(self) -> None:
         with (self._folder / "log").open("ab") as log:

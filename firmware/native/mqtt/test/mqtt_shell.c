@@ -1,7 +1,8 @@
 /*
  * SPDX-License-Identifier: Apache-2.0
  *
- * The MQTT client on the serial line, for test_client.py.
+ * The MQTT client on the serial line, for the tests beside it. The certificates are the blobs "ca",
+ * "client_cert" and "client_key" (PEM).
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -64,8 +65,10 @@ static void on_event(void *arg, esp_event_base_t base, int32_t id, void *event_d
         print_data(event);
         break;
     case MQTT_EVENT_ERROR:
-        printf("! error type=%d code=%d errno=%d\n", event->error_handle->error_type,
-               event->error_handle->connect_return_code, event->error_handle->esp_transport_sock_errno);
+        printf("! error type=%d code=%d errno=%d tls=%x stack=%x flags=%x\n", event->error_handle->error_type,
+               event->error_handle->connect_return_code, event->error_handle->esp_transport_sock_errno,
+               (unsigned)event->error_handle->esp_tls_last_esp_err, (unsigned)event->error_handle->esp_tls_stack_err,
+               (unsigned)event->error_handle->esp_tls_cert_verify_flags);
         break;
     case MQTT_EVENT_DELETED:
         printf("! deleted id=%d\n", event->msg_id);
@@ -85,8 +88,15 @@ static void print_err(esp_err_t err)
 
 static void run_init(const struct shell_line *line)
 {
+    static char common_name[64]; /* the line is gone when it is looked at */
+    snprintf(common_name, sizeof(common_name), "%s", shell_option(line, "name", ""));
     const esp_mqtt_client_config_t config = {
         .broker.address.uri = shell_option(line, "uri", NULL),
+        .broker.verification.certificate = shell_blob("ca", NULL),
+        .broker.verification.skip_cert_common_name_check = shell_option_number(line, "anyname", 0) != 0,
+        .broker.verification.common_name = common_name[0] != '\0' ? common_name : NULL,
+        .credentials.authentication.certificate = shell_blob("client_cert", NULL),
+        .credentials.authentication.key = shell_blob("client_key", NULL),
         .credentials.client_id = shell_option(line, "id", NULL),
         .credentials.username = shell_option(line, "user", NULL),
         .credentials.authentication.password = shell_option(line, "pass", NULL),

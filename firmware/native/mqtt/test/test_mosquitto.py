@@ -225,7 +225,7 @@ class MosquittoTest(ShellTestCase):
         self.assertEqual("refused", shell.do("init uri=mqtt://"))
         self.assertEqual("made", shell.do("init"))
         self.assertEqual("ESP_ERR_INVALID_STATE", shell.do("start"))
-        self.assertEqual("made", shell.do("init uri=mqtts://10.0.2.2"))
+        self.assertEqual("made", shell.do("init uri=wss://10.0.2.2"))
         self.assertEqual("ESP_ERR_NOT_SUPPORTED", shell.do("start"))
         self.assertEqual("ESP_OK", shell.do("destroy"))
 
@@ -243,7 +243,7 @@ class MosquittoTest(ShellTestCase):
             shell.do("enq t y 1 0")
             shell.do("destroy")
         # The IDLE task frees the stack of the client's task a little later.
-        wait_until(lambda: shell.heap() > heap - 300, "the heap to come back")
+        shell.wait_for_heap(heap, 10)
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ typedef struct esp_transport_keepalive {
 
 typedef struct esp_transport_list_t *esp_transport_list_handle_t;
 typedef struct esp_transport_item_t *esp_transport_handle_t;
+typedef struct esp_tls_last_error *esp_tls_error_handle_t;
 
 typedef int (*connect_func)(esp_transport_handle_t t, const char *host, int port, int timeout_ms);
 typedef int (*io_func)(esp_transport_handle_t t, const char *buffer, int len, int timeout_ms);
@@ -62,7 +63,7 @@ esp_err_t esp_transport_set_default_port(esp_transport_handle_t t, int port);
 void *esp_transport_get_context_data(esp_transport_handle_t t);
 esp_err_t esp_transport_set_context_data(esp_transport_handle_t t, void *data);
 
-/* timeout_ms < 0 waits for ever. */
+/* timeout_ms < 0 waits for ever; connecting, 10 s. */
 int esp_transport_connect(esp_transport_handle_t t, const char *host, int port, int timeout_ms);
 int esp_transport_read(esp_transport_handle_t t, char *buffer, int len, int timeout_ms);
 int esp_transport_write(esp_transport_handle_t t, const char *buffer, int len, int timeout_ms);
@@ -73,6 +74,8 @@ int esp_transport_close(esp_transport_handle_t t);
 /* The errno of the last failure; reading it clears it. */
 int esp_transport_get_errno(esp_transport_handle_t t);
 int esp_transport_get_socket(esp_transport_handle_t t);
+/* What esp_tls said of the last failure; see esp_tls_get_and_clear_last_error(). Stays the transport's. */
+esp_tls_error_handle_t esp_transport_get_error_handle(esp_transport_handle_t t);
 esp_err_t esp_transport_translate_error(enum esp_tcp_transport_err_t error);
 
 #ifdef __cplusplus

@@ -9,7 +9,12 @@
 
 esp_transport_handle_t esp_transport_init(void)
 {
-    return calloc(1, sizeof(struct esp_transport_item_t));
+    esp_transport_handle_t t = calloc(1, sizeof(*t));
+    if (t != NULL && (t->errors = esp_tls_internal_event_tracker_create()) == NULL) {
+        free(t);
+        t = NULL;
+    }
+    return t;
 }
 
 esp_err_t esp_transport_set_func(esp_transport_handle_t t, connect_func connect, io_read_func read, io_func write,
@@ -36,6 +41,7 @@ esp_err_t esp_transport_destroy(esp_transport_handle_t t)
     if (t->destroy != NULL) {
         t->destroy(t);
     }
+    esp_tls_internal_event_tracker_destroy(t->errors);
     free(t);
     return ESP_OK;
 }
@@ -106,6 +112,11 @@ int esp_transport_get_errno(esp_transport_handle_t t)
 int esp_transport_get_socket(esp_transport_handle_t t)
 {
     return t != NULL && t->get_socket != NULL ? t->get_socket(t) : -1;
+}
+
+esp_tls_error_handle_t esp_transport_get_error_handle(esp_transport_handle_t t)
+{
+    return t != NULL ? t->errors : NULL;
 }
 
 esp_err_t esp_transport_translate_error(enum esp_tcp_transport_err_t error)

@@ -1,10 +1,11 @@
 /*
  * SPDX-License-Identifier: Apache-2.0
  *
- * What a kind of transport (TCP, later TLS) may see of the transport it is behind.
+ * What a kind of transport (TCP, TLS) may see of the transport it is behind.
  */
 #pragma once
 
+#include "esp_tls_error_capture_internal.h"
 #include "esp_transport.h"
 
 struct esp_transport_item_t {
@@ -19,4 +20,5 @@ struct esp_transport_item_t {
     void *context;
     int default_port;
     _Atomic int sock_errno; /* set by the task that failed, read by the one that reports it */
+    esp_tls_error_handle_t errors;
 };

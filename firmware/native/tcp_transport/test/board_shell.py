@@ -13,9 +13,11 @@ import unittest
 from collections.abc import Callable
 from typing import IO, Any
 
-from board import LIMIT_S, Board
+from board import LIMIT_S, Board, wait_until
 
 HOST_SEEN_BY_BOARD = "10.0.2.2"
+TIME_WAIT_BYTES = 272  # lwIP remembers a connection that its side has ended for two minutes
+HEAP_AT_REST_BYTES = 400  # a semaphore a thread, a buffer on its way
 
 
 class ShellTestCase(unittest.TestCase):
@@ -106,8 +108,18 @@ class Shell:
             return
         raise AssertionError(f"{pattern!r} came; the board said {self.said[-2000:]}")
 
+    def blob(self, name: str, data: bytes) -> None:
+        """Gives the program what is no word, such as a certificate."""
+        for at in range(0, len(data), 400):
+            self.do(f"blob {name} {data[at : at + 400].hex()}")
+
     def heap(self) -> int:
         return int(self.do("heap").split()[1])
+
+    def wait_for_heap(self, heap: int, connections: int) -> None:
+        """The heap has come back, but for what lwIP keeps of so many connections that the board may have ended."""
+        least = heap - HEAP_AT_REST_BYTES - connections * TIME_WAIT_BYTES
+        wait_until(lambda: self.heap() >= least, f"the heap of {heap} bytes to come back")
 
     @property
     def said(self) -> str:
@@ -191,6 +203,7 @@ class Server:
         """For a server without a serve call: the test itself plays it."""
         connection = Connection(self._listener.accept()[0])
         self._accepted.append(connection)
+        self._prepare(connection)
         return connection
 
     def stop_listening(self) -> None:
@@ -215,11 +228,16 @@ class Server:
     def _serve_one(self, connection: Connection) -> None:
         assert self._serve is not None
         try:
-            self._serve(connection)
+            if self._prepare(connection):
+                self._serve(connection)
         except BaseException as failure:  # told in the main thread
             self._failures.append(failure)
         finally:
             connection.close()
+
+    def _prepare(self, connection: Connection) -> bool:
+        """For a server that speaks TLS; false when that failed and nothing is to be served."""
+        return connection is not None
 
     def _close(self, test: unittest.TestCase) -> None:
         self.stop_listening()

@@ -72,6 +72,56 @@ int shell_option_number(const struct shell_line *line, const char *key, int fall
     return value != NULL ? atoi(value) : fallback;
 }
 
+/* ---- Blobs ------------------------------------------------------------------------------------------------------ */
+
+static struct blob {
+    struct blob *next;
+    size_t len;
+    char *bytes;
+    char name[32];
+} * blobs;
+
+static struct blob *find_blob(const char *name)
+{
+    struct blob *blob = blobs;
+    while (blob != NULL && strcmp(blob->name, name) != 0) {
+        blob = blob->next;
+    }
+    return blob;
+}
+
+const char *shell_blob(const char *name, size_t *len)
+{
+    const struct blob *blob = find_blob(name);
+    if (len != NULL) {
+        *len = blob != NULL ? blob->len : 0;
+    }
+    return blob != NULL ? blob->bytes : NULL;
+}
+
+/* blob NAME HEX: appends */
+static void run_blob(const struct shell_line *line)
+{
+    const char *name = shell_word(line, 1, ""), *hex = shell_word(line, 2, "");
+    struct blob *blob = find_blob(name);
+    if (blob == NULL) {
+        blob = calloc(1, sizeof(*blob));
+        TEST_TRUE(blob != NULL);
+        snprintf(blob->name, sizeof(blob->name), "%s", name);
+        blob->next = blobs;
+        blobs = blob;
+    }
+    blob->bytes = realloc(blob->bytes, blob->len + strlen(hex) / 2 + 1);
+    TEST_TRUE(blob->bytes != NULL);
+    for (unsigned byte; sscanf(hex, "%2x", &byte) == 1; hex += 2) {
+        blob->bytes[blob->len++] = (char)byte;
+    }
+    blob->bytes[blob->len] = '\0';
+    printf("= %u\n", (unsigned)blob->len);
+}
+
+/* ---- Commands --------------------------------------------------------------------------------------------------- */
+
 static void run_line(const struct shell_command *commands, char *text)
 {
     struct shell_line line = {0};
@@ -85,6 +135,10 @@ static void run_line(const struct shell_command *commands, char *text)
     }
     if (strcmp(line.words[0], "heap") == 0) {
         printf("= heap %u\n", (unsigned)heap_caps_get_free_size(MALLOC_CAP_DEFAULT));
+        return;
+    }
+    if (strcmp(line.words[0], "blob") == 0) {
+        run_blob(&line);
         return;
     }
     for (; commands->name != NULL; commands++) {

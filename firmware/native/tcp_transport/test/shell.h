@@ -9,6 +9,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 
 struct shell_line {
     int count;
@@ -21,6 +22,10 @@ struct shell_command {
     const char *name;
     shell_handler_t run;
 };
+
+/* What the test sent before as "blob NAME HEX", a zero behind it; NULL when there is none. For what is no word, such as
+ * certificates. *len may be NULL. */
+const char *shell_blob(const char *name, size_t *len);
 
 /* Brings the network up, says "! ready", then runs commands until the serial line ends. */
 void shell_run(const struct shell_command *commands);

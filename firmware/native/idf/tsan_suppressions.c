@@ -1,0 +1,60 @@
+/*
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * What ThreadSanitizer is not to report (-DNATIVE_TSAN=ON): races inside lwIP 2.1.3 and esp_http_server that their
+ * authors accept, by function, each with the line and the reason. They are the same on a chip. Whatever is not listed
+ * fails its test, the first report already; idf.tsan_sees_a_race shows that ThreadSanitizer would report one.
+ */
+#ifdef __SANITIZE_THREAD__
+
+const char tsan_suppressions[] = "here"; /* for the linker to find this file by */
+
+const char *__tsan_default_suppressions(void);
+const char *__tsan_default_options(void);
+
+const char *__tsan_default_suppressions(void)
+{
+    return
+        /*
+         * conn->flags is one byte, changed by lwIP's task alone, without a lock, and read by the sockets' tasks.
+         * A reader looks for one bit of it and sees that bit's old value or its new one:
+         *
+         * api_msg.c:416, sent_tcp() clears CHECK_WRITESPACE while netconn_write_vectors_partly() (api_lib.c:1008) and
+         * netconn_recv_data() (api_lib.c:598) ask for NON_BLOCKING, which nobody changes.
+         */
+        "race:^sent_tcp$\n"
+        /*
+         * api_msg.c:449, err_tcp() sets MBOXCLOSED at a reset, and state and pending_err beside it. A reader that is
+         * too early for it goes on to the mailbox, into which err_tcp() then posts the end of the connection.
+         */
+        "race:^err_tcp$\n"
+        /*
+         * api_msg.c:901, netconn_mark_mbox_invalid() sets MBOXINVALID at close or shutdown. A receiver that is too
+         * early for it is counted in mbox_threads_waiting and gets a message that wakes it.
+         */
+        "race:^netconn_mark_mbox_invalid$\n"
+        /*
+         * sockets.c:2493, event_callback() reads conn->socket without a lock, to see whether lwip_accept()
+         * (sockets.c:670) has given the connection its number yet; if not, it looks again under the lock.
+         */
+        "race:^event_callback$\n"
+        /*
+         * The port's httpd_session.c and httpd_ws.c, as ESP-IDF's: httpd_ws_get_fd_info(), httpd_get_client_list(),
+         * httpd_ws_send_frame_async() and httpd_sess_trigger_close() read the table of sessions from any task, without
+         * a lock, while the server's task changes it. What they find may be out of date; it stays memory of the server.
+         */
+        "race:^httpd_session_find$\n"
+        "race:^httpd_ws_get_fd_info$\n"
+        "race:^httpd_get_client_list$\n";
+}
+
+const char *__tsan_default_options(void)
+{
+    return "halt_on_error=1";
+}
+
+#else
+
+typedef int nothing_to_suppress; /* a file must not be empty */
+
+#endif
