@@ -82,8 +82,14 @@ static bool read_exactly(client_t *client, unsigned char *to, size_t len)
 static void answer_close(client_t *client, const unsigned char *payload)
 {
     const unsigned char mask[4] = {1, 2, 3, 4};
-    const unsigned char frame[] = {0x88,    0x82,    mask[0], mask[1], mask[2], mask[3],
-                                   (unsigned char)(payload[0] ^ mask[0]), (unsigned char)(payload[1] ^ mask[1])};
+    const unsigned char frame[] = {0x88,
+                                   0x82,
+                                   mask[0],
+                                   mask[1],
+                                   mask[2],
+                                   mask[3],
+                                   (unsigned char)(payload[0] ^ mask[0]),
+                                   (unsigned char)(payload[1] ^ mask[1])};
     send(client->fd, frame, sizeof(frame), 0);
 }
 

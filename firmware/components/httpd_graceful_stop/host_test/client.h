@@ -16,7 +16,11 @@
 
 #define CLIENT_TAIL 64
 
-typedef enum { CLIENT_OPEN, CLIENT_FIN, CLIENT_RESET } client_end_t;
+typedef enum {
+    CLIENT_OPEN,
+    CLIENT_FIN,
+    CLIENT_RESET
+} client_end_t;
 
 typedef struct {
     int fd;
@@ -27,9 +31,9 @@ typedef struct {
     bool reading;
     _Atomic size_t received;
     _Atomic int end;
-    _Atomic int close_code;      /* of the CLOSE frame; 0 = none came */
-    char tail[CLIENT_TAIL + 1];  /* the last bytes received; to be read when it has ended */
-    char head[CLIENT_TAIL + 1];  /* the first ones */
+    _Atomic int close_code;     /* of the CLOSE frame; 0 = none came */
+    char tail[CLIENT_TAIL + 1]; /* the last bytes received; to be read when it has ended */
+    char head[CLIENT_TAIL + 1]; /* the first ones */
     int64_t ended_us;
 } client_t;
 

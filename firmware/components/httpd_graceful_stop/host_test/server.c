@@ -21,6 +21,8 @@ httpd_graceful_stop_handle_t gs;
 _Atomic unsigned frame_ms = 10;
 _Atomic bool never_release;
 _Atomic unsigned handlers_run;
+_Atomic bool memory_may_fail;
+esp_err_t (*server_stop_fn)(httpd_handle_t) = httpd_stop;
 
 void network_up(void)
 {
@@ -71,22 +73,61 @@ static esp_err_t on_never(httpd_req_t *req)
     return ESP_FAIL;
 }
 
-static void worker(void *arg)
+static esp_err_t on_spin(httpd_req_t *req)
 {
-    httpd_req_t *copy = arg;
-    stream_frames(copy);
-    TEST_EQ(ESP_OK, httpd_graceful_stop_async_complete(copy));
+    httpd_resp_sendstr_chunk(req, "inside");
+    while (!atomic_load(&never_release)) {
+    }
+    return ESP_FAIL;
+}
+
+static void worker(httpd_req_t *copy, esp_err_t (*handler)(httpd_req_t *))
+{
+    handler(copy);
+    esp_err_t err = httpd_graceful_stop_async_complete(copy);
+    TEST_TRUE(err == ESP_OK || atomic_load(&memory_may_fail)); /* the message that wakes the server needs some */
     vTaskDelete(NULL);
+}
+
+static void polite_worker(void *arg)
+{
+    worker(arg, stream_frames);
+}
+
+static void late_worker(void *arg)
+{
+    worker(arg, on_dropin);
+}
+
+static void stray_worker(void *arg)
+{
+    worker(arg, on_never);
+}
+
+static esp_err_t hand_over(httpd_req_t *req, TaskFunction_t work)
+{
+    httpd_req_t *copy = NULL;
+    esp_err_t err = httpd_graceful_stop_async_begin(req, &copy);
+    if (err == ESP_OK && xTaskCreate(work, "worker", 4096, copy, 5, NULL) != pdPASS) {
+        httpd_graceful_stop_async_complete(copy);
+        err = ESP_ERR_NO_MEM;
+    }
+    return err;
 }
 
 static esp_err_t on_async(httpd_req_t *req)
 {
-    httpd_req_t *copy = NULL;
-    esp_err_t err = httpd_graceful_stop_async_begin(req, &copy);
-    if (err == ESP_OK) {
-        TEST_TRUE(xTaskCreate(worker, "worker", 4096, copy, 5, NULL) == pdPASS);
-    }
-    return err;
+    return hand_over(req, polite_worker);
+}
+
+static esp_err_t on_late(httpd_req_t *req)
+{
+    return hand_over(req, late_worker);
+}
+
+static esp_err_t on_stray(httpd_req_t *req)
+{
+    return hand_over(req, stray_worker);
 }
 
 static esp_err_t on_hello(httpd_req_t *req)
@@ -122,6 +163,11 @@ void server_start_again(void)
     server_start_with_close_fn(NULL);
 }
 
+static esp_err_t start_plain(httpd_handle_t *out, void *config)
+{
+    return httpd_start(out, config);
+}
+
 void server_start_with_close_fn(httpd_close_func_t close_fn)
 {
     httpd_config_t config = HTTPD_DEFAULT_CONFIG();
@@ -129,11 +175,20 @@ void server_start_with_close_fn(httpd_close_func_t close_fn)
     config.send_wait_timeout = 5;
     config.recv_wait_timeout = 5;
     config.close_fn = close_fn;
-    TEST_EQ(ESP_OK, httpd_graceful_stop_start(gs, &config));
+    config.max_uri_handlers = 16;
+    if (server_stop_fn == httpd_stop) {
+        TEST_EQ(ESP_OK, httpd_graceful_stop_start(gs, &config));
+    } else {
+        const httpd_graceful_stop_server_t server = {&config, start_plain, server_stop_fn, &config};
+        TEST_EQ(ESP_OK, httpd_graceful_stop_start_with(gs, &server));
+    }
     add("/stream", on_stream, false);
     add("/deaf", on_dropin, false);
     add("/never", on_never, false);
+    add("/spin", on_spin, false);
     add("/async", on_async, false);
+    add("/late", on_late, false);
+    add("/stray", on_stray, false);
     add("/hello", on_hello, false);
     add("/ws", on_ws, true);
     const httpd_uri_t dropin = {.uri = "/dropin", .method = HTTP_GET, .handler = on_dropin};

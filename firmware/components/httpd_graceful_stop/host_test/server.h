@@ -7,7 +7,10 @@
  *   /dropin   streams inline until sending fails; knows nothing of the component
  *   /deaf     the same, registered through the component
  *   /never    stays inside, whatever happens to its socket, until never_release is set
+ *   /spin     the same, and never gives its core away
  *   /async    hands the request to a worker, which streams as /stream does
+ *   /late     hands it to a worker that streams until sending fails
+ *   /stray    hands it to a worker that ignores that, until never_release is set
  *   /hello    answers at once
  *   /ws       WebSocket; the text "fill" makes the server fill the client's buffers up
  */
@@ -18,14 +21,26 @@
 
 #include "httpd_graceful_stop.h"
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define HOST_SLOWNESS 4 /* what takes no time otherwise takes some */
+#else
+#define HOST_SLOWNESS 1
+#endif
+
 #define PORT        8080
 #define DRAIN_MS    400
 #define SHUTDOWN_MS 400
 #define STOP_MS     400
-#define SLACK_MS    200 /* what a stop may take on top of its limits */
-#define POLL_MS     150 /* httpd_stop() looks every 100 ms */
-#define CUT_MS      90  /* from the drain limit until all has been cut; below SHUTDOWN_MS / 4, the next step's time */
-#define PROMPT_MS   100 /* no limit is waited out; one lost ping costs 50 ms */
+#define SLACK_MS    200               /* what a stop may take on top of its limits */
+#define POLL_MS     (100 + PROMPT_MS) /* httpd_stop() looks every 100 ms */
+/*
+ * What ends without a limit being waited out needs no tick: the helper pings the server's task, which does what there
+ * is to do and wakes the helper. A handler's own pause of one tick (10 ms) may come before. The next ping is due after
+ * 50 ms, so this is also the proof that the first one was enough: none came late, none was lost.
+ */
+#define PROMPT_MS   (45 * HOST_SLOWNESS)
+/* From the drain limit until all has been cut: the limit is rounded up to the next tick, then the same again. */
+#define CUT_MS      (10 + PROMPT_MS)
 #define FRAME_END   "--end of frame--"
 #define STREAM_END  "--end of stream--\r\n0\r\n\r\n"
 
@@ -33,6 +48,8 @@ extern httpd_graceful_stop_handle_t gs;
 extern _Atomic unsigned frame_ms;
 extern _Atomic bool never_release;
 extern _Atomic unsigned handlers_run; /* entries into /hello */
+extern _Atomic bool memory_may_fail;
+extern esp_err_t (*server_stop_fn)(httpd_handle_t); /* httpd_stop, or what a test puts around it */
 
 /** Brings lwIP and the event loop up; once a program. */
 void network_up(void);

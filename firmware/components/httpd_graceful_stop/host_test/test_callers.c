@@ -44,6 +44,17 @@ static void running_server_is_neither_started_again_nor_deleted(void)
     server_end();
 }
 
+/* Its helper may not have run at all by then. */
+static void object_can_be_deleted_at_once(void)
+{
+    httpd_graceful_stop_config_t limits = HTTPD_GRACEFUL_STOP_CONFIG_DEFAULT();
+    for (int i = 0; i < 100; i++) {
+        httpd_graceful_stop_handle_t unused;
+        TEST_EQ(ESP_OK, httpd_graceful_stop_create(&limits, &unused));
+        TEST_EQ(ESP_OK, httpd_graceful_stop_delete(unused));
+    }
+}
+
 typedef struct {
     httpd_graceful_stop_report_t report;
     esp_err_t err;
@@ -301,6 +312,35 @@ static void never_ending_handler_times_out_and_a_retry_succeeds(void)
     server_end();
 }
 
+static void handler_that_never_yields_times_out_and_a_retry_succeeds(void)
+{
+    server_start();
+    client_t *client = client_stream(PORT, "/spin");
+    httpd_graceful_stop_report_t report;
+    TEST_EQ(ESP_ERR_TIMEOUT, httpd_graceful_stop_stop(gs, &report));
+    TEST_EQ(1, report.remaining);
+    atomic_store(&never_release, true);
+    server_stop_ok();
+    client_close(client);
+    server_end();
+}
+
+/* It goes on using its copy of the request all the time: the session must stay. */
+static void worker_that_never_ends_times_out_and_a_retry_succeeds(void)
+{
+    server_start();
+    client_t *client = client_stream(PORT, "/stray");
+    httpd_graceful_stop_report_t report;
+    TEST_EQ(ESP_ERR_TIMEOUT, httpd_graceful_stop_stop(gs, &report));
+    TEST_EQ(1, report.remaining);
+    TEST_EQ(1, report.forced_count);
+    TEST_TRUE(httpd_graceful_stop_server(gs) != NULL);
+    atomic_store(&never_release, true);
+    TEST_EQ(1, server_stop_ok().forced_count);
+    client_close(client);
+    server_end();
+}
+
 static void lease_that_stays_out_times_out_and_a_retry_succeeds(void)
 {
     server_start();
@@ -363,12 +403,15 @@ void app_main(void)
     TEST_RUN(repeated_stop_is_ok);
     TEST_RUN(stop_without_a_server_is_ok);
     TEST_RUN(running_server_is_neither_started_again_nor_deleted);
+    TEST_RUN(object_can_be_deleted_at_once);
     TEST_RUN(two_callers_get_one_result);
     TEST_RUN(stop_on_the_servers_own_task_is_refused);
     TEST_RUN(stop_in_an_event_handler_is_ok_and_tells_its_phases);
     TEST_RUN(one_of_two_servers_stops_alone);
     TEST_RUN(applications_open_fn_and_close_fn_are_called_in_pairs);
     TEST_RUN(never_ending_handler_times_out_and_a_retry_succeeds);
+    TEST_RUN(handler_that_never_yields_times_out_and_a_retry_succeeds);
+    TEST_RUN(worker_that_never_ends_times_out_and_a_retry_succeeds);
     TEST_RUN(lease_that_stays_out_times_out_and_a_retry_succeeds);
     TEST_RUN(server_stop_that_hangs_times_out_and_is_joined);
     TEST_END();

@@ -5,6 +5,7 @@
  * connections, clients that come too late.
  */
 #include <string.h>
+#include <sys/socket.h>
 
 #include "board_test.h"
 #include "client.h"
@@ -98,7 +99,7 @@ static void reading_drop_in_stream_is_cut_at_the_drain_limit(void)
     httpd_graceful_stop_report_t report = server_stop_ok();
     TEST_TRUE(client_wait_end(client, 1000));
     TEST_EQ(1, report.forced_count);
-    TEST_WITHIN(DRAIN_MS, DRAIN_MS + POLL_MS, report.phase_ms[0] + report.phase_ms[1]);
+    TEST_WITHIN(DRAIN_MS, DRAIN_MS + CUT_MS, report.phase_ms[0] + report.phase_ms[1]);
     client_close(client);
     server_end();
 }
@@ -125,6 +126,40 @@ static void half_a_request_is_forced_at_the_drain_limit(void)
     TEST_EQ(0, atomic_load(&handlers_run));
     TEST_WITHIN(DRAIN_MS, DRAIN_MS + CUT_MS, report.phase_ms[0] + report.phase_ms[1]);
     client_close(client);
+    server_end();
+}
+
+typedef struct {
+    client_t *client;
+    _Atomic bool stop;
+    SemaphoreHandle_t done;
+} loris_t;
+
+/* A header that never ends: a byte each 100 ms, so that no receive of the server's times out. */
+static void loris_task(void *arg)
+{
+    loris_t *loris = arg;
+    while (!atomic_load(&loris->stop) && send(loris->client->fd, "x", 1, MSG_DONTWAIT) == 1) {
+        vTaskDelay(pdMS_TO_TICKS(100));
+    }
+    xSemaphoreGive(loris->done);
+    vTaskDelete(NULL);
+}
+
+static void slow_loris_is_forced_at_the_drain_limit(void)
+{
+    server_start();
+    loris_t loris = {.client = client_connect(PORT, "GET /hello HTTP/1.1\r\nX: "), .done = xSemaphoreCreateBinary()};
+    TEST_TRUE(xTaskCreate(loris_task, "loris", 4096, &loris, 5, NULL) == pdPASS);
+    vTaskDelay(pdMS_TO_TICKS(350));
+    httpd_graceful_stop_report_t report = server_stop_ok();
+    TEST_EQ(1, report.forced_count);
+    TEST_EQ(0, atomic_load(&handlers_run));
+    TEST_WITHIN(DRAIN_MS, DRAIN_MS + CUT_MS, report.phase_ms[0] + report.phase_ms[1]);
+    atomic_store(&loris.stop, true);
+    TEST_TRUE(xSemaphoreTake(loris.done, pdMS_TO_TICKS(1000)) == pdTRUE);
+    vSemaphoreDelete(loris.done);
+    client_close(loris.client);
     server_end();
 }
 
@@ -234,7 +269,7 @@ static void worker_streams_end_whole(unsigned interval_ms)
     httpd_graceful_stop_report_t report = server_stop_ok();
     TEST_EQ(3, report.sessions);
     TEST_EQ(0, report.forced_count);
-    TEST_WITHIN(0, interval_ms + CUT_MS, report.phase_ms[HTTPD_GRACEFUL_STOP_DRAIN]);
+    TEST_WITHIN(0, interval_ms + PROMPT_MS, report.phase_ms[HTTPD_GRACEFUL_STOP_DRAIN]);
     TEST_EQ(0, report.phase_ms[HTTPD_GRACEFUL_STOP_SHUTDOWN]);
     for (int i = 0; i < 3; i++) {
         check_ended_whole(clients[i]);
@@ -268,6 +303,19 @@ static void stalled_worker_is_forced_and_the_others_end_whole(void)
     server_end();
 }
 
+static void worker_that_outlives_the_drain_is_cut(void)
+{
+    server_start();
+    client_t *client = client_stream(PORT, "/late");
+    TEST_TRUE(client_wait_received(client, 20000, 2000));
+    httpd_graceful_stop_report_t report = server_stop_ok();
+    TEST_TRUE(client_wait_end(client, 1000));
+    TEST_EQ(1, report.forced_count);
+    TEST_WITHIN(DRAIN_MS, DRAIN_MS + CUT_MS, report.phase_ms[0] + report.phase_ms[1]);
+    client_close(client);
+    server_end();
+}
+
 void app_main(void)
 {
     network_up();
@@ -277,6 +325,7 @@ void app_main(void)
     TEST_RUN(reading_drop_in_stream_is_cut_at_the_drain_limit);
     TEST_RUN(stalled_reader_is_forced_at_the_drain_limit);
     TEST_RUN(half_a_request_is_forced_at_the_drain_limit);
+    TEST_RUN(slow_loris_is_forced_at_the_drain_limit);
     TEST_RUN(idle_keep_alive_gets_a_fin_at_once);
     TEST_RUN(one_served_two_waiting_all_end);
     TEST_RUN(request_behind_a_stream_gets_503);
@@ -284,5 +333,6 @@ void app_main(void)
     TEST_RUN(three_workers_at_10_ms_end_whole);
     TEST_RUN(three_workers_at_300_ms_end_whole);
     TEST_RUN(stalled_worker_is_forced_and_the_others_end_whole);
+    TEST_RUN(worker_that_outlives_the_drain_is_cut);
     TEST_END();
 }

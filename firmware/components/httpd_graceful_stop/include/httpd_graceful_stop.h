@@ -51,20 +51,18 @@ extern "C" {
 
 /** Limits of one stop. A stop takes at most drain_ms + shutdown_ms + stop_ms + 200 ms, whatever the clients do. */
 typedef struct {
-    uint32_t drain_ms;        /*!< handlers end by themselves, WebSockets get CLOSE 1001; then sockets are shut down */
-    uint32_t shutdown_ms;     /*!< what was shut down leaves its handler, leases come back; then ESP_ERR_TIMEOUT */
-    uint32_t stop_ms;         /*!< the server's own stop, httpd_stop() or httpd_ssl_stop(); then ESP_ERR_TIMEOUT */
-    uint32_t task_stack;      /*!< stack of the helper task that carries a stop out, bytes */
-    unsigned task_priority;   /*!< its priority; above the server's, so that a busy server cannot delay its stop */
+    uint32_t drain_ms;      /*!< handlers end by themselves, WebSockets get CLOSE 1001; then sockets are shut down */
+    uint32_t shutdown_ms;   /*!< what was shut down leaves its handler, leases come back; then ESP_ERR_TIMEOUT */
+    uint32_t stop_ms;       /*!< the server's own stop, httpd_stop() or httpd_ssl_stop(); then ESP_ERR_TIMEOUT */
+    uint32_t task_stack;    /*!< stack of the helper task that carries a stop out, bytes */
+    unsigned task_priority; /*!< its priority; above the server's, so that a busy server cannot delay its stop */
 } httpd_graceful_stop_config_t;
 
-#define HTTPD_GRACEFUL_STOP_CONFIG_DEFAULT()                          \
-    {                                                                 \
-        .drain_ms = CONFIG_HTTPD_GRACEFUL_STOP_DRAIN_MS,              \
-        .shutdown_ms = CONFIG_HTTPD_GRACEFUL_STOP_SHUTDOWN_MS,        \
-        .stop_ms = CONFIG_HTTPD_GRACEFUL_STOP_STOP_MS,                \
-        .task_stack = CONFIG_HTTPD_GRACEFUL_STOP_TASK_STACK,          \
-        .task_priority = 6,                                           \
+#define HTTPD_GRACEFUL_STOP_CONFIG_DEFAULT()                                                                    \
+    {                                                                                                           \
+        .drain_ms = CONFIG_HTTPD_GRACEFUL_STOP_DRAIN_MS, .shutdown_ms = CONFIG_HTTPD_GRACEFUL_STOP_SHUTDOWN_MS, \
+        .stop_ms = CONFIG_HTTPD_GRACEFUL_STOP_STOP_MS, .task_stack = CONFIG_HTTPD_GRACEFUL_STOP_TASK_STACK,     \
+        .task_priority = 6,                                                                                     \
     }
 
 /* ---- Report and events ------------------------------------------------------------------------------------------ */
@@ -78,19 +76,19 @@ typedef enum {
 
 /** What a stop did. Also the data of every event; fields not yet known are 0 (BEGIN: port, sessions, heap_before). */
 typedef struct {
-    uint16_t port;                                  /*!< the server's port */
-    httpd_graceful_stop_phase_t phase;              /*!< the phase that ended (event PHASE), or the last one */
-    uint32_t phase_ms[HTTPD_GRACEFUL_STOP_PHASES];  /*!< time spent in each */
-    uint32_t total_ms;                              /*!< from the call to the end, heap measurement included */
-    uint16_t sessions;                              /*!< open when the stop began */
-    uint16_t websockets;                            /*!< of these, those that were sent CLOSE 1001 */
-    uint16_t forced_count;                          /*!< sessions shut down in the middle of a request or a send */
-    uint16_t refused;                               /*!< clients and requests turned away meanwhile */
-    uint16_t remaining;                             /*!< handlers and leases out when the limit passed; 0 on ESP_OK */
-    size_t heap_before;                             /*!< free heap when the stop began, bytes */
-    size_t heap_after;                              /*!< after the server's stack was freed too, bytes */
-    size_t largest_block;                           /*!< largest free block then, bytes */
-    esp_err_t err;                                  /*!< what httpd_graceful_stop_stop() returned */
+    uint16_t port;                                 /*!< the server's port */
+    httpd_graceful_stop_phase_t phase;             /*!< the phase that ended (event PHASE), or the last one */
+    uint32_t phase_ms[HTTPD_GRACEFUL_STOP_PHASES]; /*!< time spent in each */
+    uint32_t total_ms;                             /*!< from the call to the end, heap measurement included */
+    uint16_t sessions;                             /*!< open when the stop began */
+    uint16_t websockets;                           /*!< of these, those that were sent CLOSE 1001 */
+    uint16_t forced_count;                         /*!< sessions shut down in the middle of a request or a send */
+    uint16_t refused;                              /*!< clients and requests turned away meanwhile */
+    uint16_t remaining;                            /*!< handlers and leases out when the limit passed; 0 on ESP_OK */
+    size_t heap_before;                            /*!< free heap when the stop began, bytes */
+    size_t heap_after;                             /*!< after the server's stack was freed too, bytes */
+    size_t largest_block;                          /*!< largest free block then, bytes */
+    esp_err_t err;                                 /*!< what httpd_graceful_stop_stop() returned */
 } httpd_graceful_stop_report_t;
 
 ESP_EVENT_DECLARE_BASE(HTTPD_GRACEFUL_STOP_EVENT);
@@ -134,10 +132,10 @@ esp_err_t httpd_graceful_stop_start(httpd_graceful_stop_handle_t gs, const httpd
 
 /** How to start and stop a server of another kind, such as esp_https_server. */
 typedef struct {
-    httpd_config_t *httpd;                             /*!< the httpd_config_t inside `config`; changed meanwhile */
+    httpd_config_t *httpd; /*!< the httpd_config_t inside `config`; changed meanwhile */
     esp_err_t (*start)(httpd_handle_t *out, void *config);
     esp_err_t (*stop)(httpd_handle_t server);
-    void *config;                                      /*!< passed to start */
+    void *config; /*!< passed to start */
 } httpd_graceful_stop_server_t;
 
 /** As httpd_graceful_stop_start(), for any kind of server built on esp_http_server. @p server->stop: ESP_OK = gone. */

@@ -31,17 +31,18 @@ static esp_err_t refuse_frame(httpd_req_t *req)
 }
 #endif
 
-static esp_err_t refuse(httpd_graceful_stop_handle_t gs, httpd_req_t *req)
+static esp_err_t refuse(httpd_graceful_stop_handle_t gs, httpd_req_t *req, int fd)
 {
+    (void)fd;
 #ifdef CONFIG_HTTPD_WS_SUPPORT
     if (idf_is_ws_frame(req)) {
         return refuse_frame(req);
     }
-    if (idf_is_ws_session(req->handle, httpd_req_to_sockfd(req))) {
+    if (idf_is_ws_session(req->handle, fd)) {
         return ESP_OK;
     }
 #endif
-    atomic_fetch_add(&gs->refused, 1);
+    stop_count(&gs->report.refused);
     httpd_resp_set_status(req, "503 Service Unavailable");
     httpd_resp_set_hdr(req, "Connection", "close");
     httpd_resp_send(req, NULL, 0);
@@ -52,11 +53,14 @@ static esp_err_t run_wrapped(httpd_req_t *req)
 {
     wrapped_handler_t *wrapped = req->user_ctx;
     httpd_graceful_stop_handle_t gs = wrapped->gs;
-    /* Inside first, then the question: the helper sets STOPPING first and then looks who is inside. */
-    atomic_store(&gs->inside_fd, httpd_req_to_sockfd(req));
     req->user_ctx = wrapped->user_ctx;
-    esp_err_t err = atomic_load(&gs->state) == STATE_STOPPING ? refuse(gs, req) : wrapped->handler(req);
-    atomic_store(&gs->inside_fd, -1);
+    int fd = httpd_req_to_sockfd(req);
+    stop_enter();
+    poke(gs->inside_fd, fd);
+    bool stopping = peek(gs->state) == STATE_STOPPING;
+    stop_exit();
+    esp_err_t err = stopping ? refuse(gs, req, fd) : wrapped->handler(req);
+    poke(gs->inside_fd, -1);
     stop_notify(gs);
     return err;
 }
@@ -94,8 +98,8 @@ esp_err_t httpd_graceful_stop_register_uri_handler(httpd_graceful_stop_handle_t 
     }
     wrapped_handler_t *wrapped = calloc(1, sizeof(*wrapped));
     if (wrapped == NULL) {
-        httpd_graceful_stop_release(gs);
-        return ESP_ERR_NO_MEM;
+        err = ESP_ERR_NO_MEM;
+        goto out;
     }
     httpd_uri_t own = *uri;
     wrapped->gs = gs;
@@ -111,24 +115,25 @@ esp_err_t httpd_graceful_stop_register_uri_handler(httpd_graceful_stop_handle_t 
     wrapped->post_handshake = uri->ws_post_handshake_cb;
     own.ws_post_handshake_cb = uri->ws_post_handshake_cb != NULL ? run_post_handshake : NULL;
 #endif
-    err = httpd_register_uri_handler(atomic_load(&gs->server), &own);
+    err = httpd_register_uri_handler(peek(gs->server), &own);
     if (err != ESP_OK) {
         free(wrapped);
-    } else {
-        wrapped->next = atomic_load(&gs->handlers);
-        while (!atomic_compare_exchange_weak(&gs->handlers, &wrapped->next, wrapped)) {
-        }
+        goto out;
     }
+    stop_enter();
+    wrapped->next = gs->handlers;
+    gs->handlers = wrapped;
+    stop_exit();
+out:
     httpd_graceful_stop_release(gs);
     return err;
 }
 
 void handlers_delete(httpd_graceful_stop_handle_t gs)
 {
-    wrapped_handler_t *wrapped = atomic_exchange(&gs->handlers, NULL);
-    while (wrapped != NULL) {
-        wrapped_handler_t *next = wrapped->next;
+    wrapped_handler_t *wrapped;
+    while ((wrapped = gs->handlers) != NULL) { /* the server has stopped: nobody registers */
+        gs->handlers = wrapped->next;
         free(wrapped);
-        wrapped = next;
     }
 }

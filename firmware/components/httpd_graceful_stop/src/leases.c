@@ -8,25 +8,23 @@
 
 esp_err_t httpd_graceful_stop_lease(httpd_graceful_stop_handle_t gs)
 {
-    if (!stop_is_known(gs)) {
-        return ESP_ERR_INVALID_ARG;
+    stop_enter();
+    esp_err_t err = stop_change_state(gs, STATE_RUNNING, STATE_RUNNING);
+    if (err == ESP_OK) {
+        gs->leases++;
     }
-    /* Taken first, then the question: the helper sets STOPPING first and then counts. */
-    atomic_fetch_add(&gs->leases, 1);
-    if (atomic_load(&gs->state) != STATE_RUNNING) {
-        httpd_graceful_stop_release(gs);
-        return ESP_ERR_INVALID_STATE;
-    }
-    return ESP_OK;
+    stop_exit();
+    return err;
 }
 
 void httpd_graceful_stop_release(httpd_graceful_stop_handle_t gs)
 {
-    /* From the decrement on the server may stop and the object be deleted: delete() waits for those in here. */
-    atomic_fetch_add(&gs->releasing, 1);
-    atomic_fetch_sub(&gs->leases, 1);
+    stop_enter();
+    gs->leases--; /* from here on the server may stop and the object be deleted, but not before the helper is woken */
+    gs->waking++;
+    stop_exit();
     stop_notify(gs);
-    atomic_fetch_sub(&gs->releasing, 1);
+    stop_woken(gs);
 }
 
 esp_err_t httpd_graceful_stop_async_begin(httpd_req_t *req, httpd_req_t **copy)
@@ -39,17 +37,15 @@ esp_err_t httpd_graceful_stop_async_begin(httpd_req_t *req, httpd_req_t **copy)
     }
     httpd_graceful_stop_handle_t gs = stop_find(req->handle);
     esp_err_t err = httpd_graceful_stop_lease(gs);
-    if (err != ESP_OK) {
-        return err;
+    if (err == ESP_OK) {
+        err = httpd_req_async_handler_begin(req, copy);
+        if (err == ESP_OK) {
+            sessions_set_async(gs, httpd_req_to_sockfd(req), NULL, *copy);
+        } else {
+            httpd_graceful_stop_release(gs);
+        }
     }
-    err = httpd_req_async_handler_begin(req, copy);
-    if (err != ESP_OK) {
-        httpd_graceful_stop_release(gs);
-        return err;
-    }
-    atomic_fetch_add(&gs->async_leases, 1);
-    sessions_set_async(gs, httpd_req_to_sockfd(req), *copy);
-    return ESP_OK;
+    return err;
 }
 
 esp_err_t httpd_graceful_stop_async_complete(httpd_req_t *copy)
@@ -58,9 +54,8 @@ esp_err_t httpd_graceful_stop_async_complete(httpd_req_t *copy)
     if (gs == NULL) {
         return ESP_ERR_INVALID_ARG;
     }
-    sessions_clear_async(gs, copy); /* before it is freed, and its address another copy's */
+    sessions_set_async(gs, -1, copy, NULL); /* before it is freed, and its address another copy's */
     esp_err_t err = httpd_req_async_handler_complete(copy);
-    atomic_fetch_sub(&gs->async_leases, 1);
     httpd_graceful_stop_release(gs);
     return err;
 }

@@ -7,67 +7,90 @@
 
 #include "stop_object.h"
 
-struct httpd_graceful_stop *_Atomic stop_objects[STOP_MAX_OBJECTS];
+static struct httpd_graceful_stop *objects[STOP_MAX_OBJECTS]; /* critical section */
 
-portMUX_TYPE stop_mux = portMUX_INITIALIZER_UNLOCKED;
+static portMUX_TYPE mux = portMUX_INITIALIZER_UNLOCKED;
 
-bool stop_is_known(httpd_graceful_stop_handle_t gs)
+void stop_enter(void)
 {
-    for (unsigned i = 0; gs != NULL && i < STOP_MAX_OBJECTS; i++) {
-        if (atomic_load(&stop_objects[i]) == gs) {
-            return true;
-        }
+    portENTER_CRITICAL(&mux);
+}
+
+void stop_exit(void)
+{
+    portEXIT_CRITICAL(&mux);
+}
+
+httpd_graceful_stop_handle_t stop_in_slot(unsigned slot)
+{
+    return objects[slot];
+}
+
+/* @return its slot; STOP_MAX_OBJECTS when there is none such. Critical section. */
+static unsigned slot_of(httpd_graceful_stop_handle_t gs)
+{
+    unsigned slot = 0;
+    while (slot < STOP_MAX_OBJECTS && objects[slot] != gs) {
+        slot++;
     }
-    return false;
+    return slot;
+}
+
+stop_state_t stop_state(httpd_graceful_stop_handle_t gs)
+{
+    stop_enter();
+    stop_state_t state = gs != NULL && slot_of(gs) < STOP_MAX_OBJECTS ? peek(gs->state) : STATE_DELETED;
+    stop_exit();
+    return state;
+}
+
+esp_err_t stop_change_state(httpd_graceful_stop_handle_t gs, stop_state_t from, stop_state_t to)
+{
+    stop_enter();
+    stop_state_t state = stop_state(gs);
+    if (state == from) {
+        poke(gs->state, to);
+    }
+    stop_exit();
+    return state == from ? ESP_OK : state == STATE_DELETED ? ESP_ERR_INVALID_ARG : ESP_ERR_INVALID_STATE;
 }
 
 httpd_graceful_stop_handle_t stop_find(httpd_handle_t server)
 {
     httpd_graceful_stop_handle_t found = NULL;
-    portENTER_CRITICAL(&stop_mux);
+    stop_enter();
     for (unsigned i = 0; server != NULL && i < STOP_MAX_OBJECTS; i++) {
-        httpd_graceful_stop_handle_t gs = atomic_load(&stop_objects[i]);
-        if (gs != NULL && atomic_load(&gs->server) == server) {
-            if (found == NULL || atomic_load(&gs->state) == STATE_RUNNING) {
-                found = gs;
-            }
+        httpd_graceful_stop_handle_t gs = objects[i];
+        if (gs != NULL && peek(gs->server) == server && (found == NULL || peek(gs->state) == STATE_RUNNING)) {
+            found = gs;
         }
     }
-    portEXIT_CRITICAL(&stop_mux);
+    stop_exit();
     return found;
 }
 
-static void free_object(httpd_graceful_stop_handle_t gs)
+/* Puts @p gs where @p from is. @return false when that is nowhere */
+static __attribute__((noinline)) bool set_slot(httpd_graceful_stop_handle_t from, httpd_graceful_stop_handle_t gs)
 {
-    if (gs->events != NULL) {
-        vEventGroupDelete(gs->events);
+    stop_enter();
+    unsigned slot = slot_of(from);
+    if (slot < STOP_MAX_OBJECTS) {
+        objects[slot] = gs;
     }
-    if (gs->table_lock != NULL) {
-        vSemaphoreDelete(gs->table_lock);
+    if (gs != NULL) {
+        gs->slot = (uint8_t)slot;
     }
-    if (gs->call_lock != NULL) {
-        vSemaphoreDelete(gs->call_lock);
-    }
+    stop_exit();
+    return slot < STOP_MAX_OBJECTS;
+}
+
+/* With the object goes its slot, if it has one. The locks are made of its own memory: nothing else is to be given back.
+ */
+static esp_err_t free_object(httpd_graceful_stop_handle_t gs, esp_err_t err)
+{
+    set_slot(gs, NULL);
     free(gs);
-}
-
-static bool take_slot(httpd_graceful_stop_handle_t gs)
-{
-    for (unsigned i = 0; i < STOP_MAX_OBJECTS; i++) {
-        struct httpd_graceful_stop *none = NULL;
-        if (atomic_compare_exchange_strong(&stop_objects[i], &none, gs)) {
-            gs->slot = i;
-            return true;
-        }
-    }
-    return false;
-}
-
-static void leave_slot(httpd_graceful_stop_handle_t gs)
-{
-    portENTER_CRITICAL(&stop_mux); /* stop_find() may be looking at it */
-    atomic_store(&stop_objects[gs->slot], NULL);
-    portEXIT_CRITICAL(&stop_mux);
+    return err;
 }
 
 esp_err_t httpd_graceful_stop_create(const httpd_graceful_stop_config_t *config, httpd_graceful_stop_handle_t *out)
@@ -79,20 +102,16 @@ esp_err_t httpd_graceful_stop_create(const httpd_graceful_stop_config_t *config,
     if (gs == NULL) {
         return ESP_ERR_NO_MEM;
     }
-    gs->limits = *config;
-    atomic_store(&gs->inside_fd, -1);
-    work_create(gs);
-    gs->events = xEventGroupCreate();
-    gs->table_lock = xSemaphoreCreateMutex();
-    gs->call_lock = xSemaphoreCreateMutex();
-    if (gs->events == NULL || gs->table_lock == NULL || gs->call_lock == NULL || !take_slot(gs)) {
-        free_object(gs);
-        return ESP_ERR_NO_MEM;
-    }
-    if (xTaskCreate(stop_task, "httpd_stop", config->task_stack, gs, config->task_priority, &gs->task) != pdPASS) {
-        leave_slot(gs);
-        free_object(gs);
-        return ESP_ERR_NO_MEM;
+    gs->limit_ms[HTTPD_GRACEFUL_STOP_DRAIN] = config->drain_ms;
+    gs->limit_ms[HTTPD_GRACEFUL_STOP_SHUTDOWN] = config->shutdown_ms;
+    gs->limit_ms[HTTPD_GRACEFUL_STOP_STOP] = config->stop_ms;
+    poke(gs->inside_fd, -1);
+    gs->table_lock = xSemaphoreCreateMutexStatic(&gs->table_lock_storage);
+    gs->idle = xSemaphoreCreateBinaryStatic(&gs->idle_storage);
+    xSemaphoreGive(gs->idle);
+    if (!set_slot(NULL, gs) ||
+        xTaskCreate(stop_task, "httpd_stop", config->task_stack, gs, config->task_priority, &gs->task) != pdPASS) {
+        return free_object(gs, ESP_ERR_NO_MEM);
     }
     *out = gs;
     return ESP_OK;
@@ -100,22 +119,23 @@ esp_err_t httpd_graceful_stop_create(const httpd_graceful_stop_config_t *config,
 
 esp_err_t httpd_graceful_stop_delete(httpd_graceful_stop_handle_t gs)
 {
-    if (!stop_is_known(gs)) {
-        return ESP_ERR_INVALID_ARG;
+    stop_enter();
+    esp_err_t err = stop_change_state(gs, STATE_STOPPED, STATE_DELETED);
+    if (err == ESP_OK) {
+        gs->waking++;
     }
-    int stopped = STATE_STOPPED;
-    if (!atomic_compare_exchange_strong(&gs->state, &stopped, STATE_DELETED)) {
-        return ESP_ERR_INVALID_STATE;
+    stop_exit();
+    if (err != ESP_OK) {
+        return err;
     }
-    leave_slot(gs);
-    while (atomic_load(&gs->releasing) != 0) {
+    stop_wake(gs);
+    stop_woken(gs);
+    bool gone;
+    do { /* it waits for nothing now, so this is a matter of a tick or two */
         vTaskDelay(1);
-    }
-    atomic_fetch_or(&gs->command, COMMAND_QUIT);
-    xTaskNotifyGive(gs->task);
-    while (!atomic_load(&gs->task_gone)) { /* it waits for nothing, so this is a matter of one tick */
-        vTaskDelay(1);
-    }
-    free_object(gs);
-    return ESP_OK;
+        stop_enter();
+        gone = gs->task_gone;
+        stop_exit();
+    } while (!gone);
+    return free_object(gs, ESP_OK);
 }

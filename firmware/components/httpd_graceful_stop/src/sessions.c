@@ -7,92 +7,92 @@
  * closed. shutdown() runs under the same lock. So no shutdown() can meet an fd that has since been given to somebody
  * else, which is what makes closesocket() from outside so dangerous.
  */
+#include <poll.h>
 #include <stdlib.h>
-#include <sys/select.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "stop_object.h"
 
-esp_err_t sessions_create(httpd_graceful_stop_handle_t gs, size_t slots)
+static __attribute__((noinline)) void lock(httpd_graceful_stop_handle_t gs)
 {
-    gs->sessions = calloc(slots > 0 ? slots : 1, sizeof(session_t));
+    xSemaphoreTake(gs->table_lock, portMAX_DELAY);
+}
+
+static __attribute__((noinline)) void unlock(httpd_graceful_stop_handle_t gs)
+{
+    xSemaphoreGive(gs->table_lock);
+}
+
+esp_err_t sessions_create(httpd_graceful_stop_handle_t gs, unsigned slots)
+{
+    gs->sessions = calloc(slots + 1, sizeof(session_t)); /* never none, and the last one is never used */
     if (gs->sessions == NULL) {
         return ESP_ERR_NO_MEM;
     }
-    gs->session_slots = slots;
-    for (size_t i = 0; i < slots; i++) {
-        gs->sessions[i].fd = -1;
+    gs->sessions_end = gs->sessions + slots;
+    poke(gs->sessions_open, 0);
+    for (session_t *s = gs->sessions; s < gs->sessions_end; s++) {
+        s->fd = -1;
     }
     return ESP_OK;
 }
 
 void sessions_delete(httpd_graceful_stop_handle_t gs)
 {
-    xSemaphoreTake(gs->table_lock, portMAX_DELAY);
-    free(gs->sessions);
-    gs->sessions = NULL;
-    gs->session_slots = 0;
-    xSemaphoreGive(gs->table_lock);
+    free(gs->sessions); /* the server is gone, and nobody looks */
 }
 
-/* table_lock held. fd -1 finds a free entry. */
-static session_t *find_session(httpd_graceful_stop_handle_t gs, int fd)
+/* The next open one that is not ended, after @p last or the first. table_lock held. */
+static session_t *next_open(httpd_graceful_stop_handle_t gs, session_t *last)
 {
-    for (size_t i = 0; i < gs->session_slots; i++) {
-        if (gs->sessions[i].fd == fd) {
-            return &gs->sessions[i];
+    for (session_t *s = last != NULL ? last + 1 : gs->sessions; s < gs->sessions_end; s++) {
+        if (s->fd >= 0 && !s->ended) {
+            return s;
         }
     }
     return NULL;
 }
 
-unsigned sessions_count(httpd_graceful_stop_handle_t gs)
+/* table_lock held. fd -1 finds a free entry. */
+static session_t *find_session(httpd_graceful_stop_handle_t gs, int fd)
 {
-    unsigned open = 0;
-    xSemaphoreTake(gs->table_lock, portMAX_DELAY);
-    for (size_t i = 0; i < gs->session_slots; i++) {
-        open += gs->sessions[i].fd >= 0 && !gs->sessions[i].ended;
-    }
-    xSemaphoreGive(gs->table_lock);
-    return open;
-}
-
-void sessions_set_async(httpd_graceful_stop_handle_t gs, int fd, httpd_req_t *copy)
-{
-    xSemaphoreTake(gs->table_lock, portMAX_DELAY);
-    session_t *session = find_session(gs, fd);
-    if (session != NULL) {
-        session->async = copy;
-    }
-    xSemaphoreGive(gs->table_lock);
-}
-
-void sessions_clear_async(httpd_graceful_stop_handle_t gs, httpd_req_t *copy)
-{
-    xSemaphoreTake(gs->table_lock, portMAX_DELAY);
-    for (size_t i = 0; i < gs->session_slots; i++) {
-        if (gs->sessions[i].async == copy) {
-            gs->sessions[i].async = NULL;
+    for (session_t *s = gs->sessions; s < gs->sessions_end; s++) {
+        if (s->fd == fd) {
+            return s;
         }
     }
-    xSemaphoreGive(gs->table_lock);
+    return NULL;
+}
+
+void sessions_set_async(httpd_graceful_stop_handle_t gs, int fd, httpd_req_t *from, httpd_req_t *to)
+{
+    lock(gs);
+    for (session_t *s = gs->sessions; s < gs->sessions_end; s++) {
+        if (fd >= 0 ? s->fd == fd : s->async == from) {
+            s->async = to;
+        }
+    }
+    unlock(gs);
 }
 
 /* Ready now, without waiting. An error counts as not ready: the caller then goes the careful way. */
-static bool is_ready(int fd, bool to_write)
+static bool is_ready(int fd, short what)
 {
-    fd_set set;
-    struct timeval now = {0, 0};
-    FD_ZERO(&set);
-    FD_SET(fd, &set);
-    return select(fd + 1, to_write ? NULL : &set, to_write ? &set : NULL, NULL, &now) > 0;
+    struct pollfd entry = {.fd = fd, .events = what};
+    return poll(&entry, 1, 0) > 0 && (entry.revents & what) != 0;
 }
 
 static void end_session(session_t *session)
 {
     shutdown(session->fd, SHUT_RDWR);
     session->ended = true;
+}
+
+static void force_session(httpd_graceful_stop_handle_t gs, session_t *session)
+{
+    end_session(session);
+    stop_count(&gs->report.forced_count);
 }
 
 /*
@@ -104,18 +104,16 @@ static void send_close(httpd_graceful_stop_handle_t gs, session_t *session)
 {
     static const char close_1001[] = {(char)0x88, 2, 1001 >> 8, (char)(1001 & 0xff)};
     /* TLS has no MSG_DONTWAIT. But a socket that is writable has room for a record as short as this. */
-    if (!is_ready(session->fd, true)) {
+    if (!is_ready(session->fd, POLLOUT)) {
         return;
     }
-    int sent =
-        httpd_socket_send(atomic_load(&gs->server), session->fd, close_1001, sizeof(close_1001), MSG_DONTWAIT);
+    int sent = httpd_socket_send(peek(gs->server), session->fd, close_1001, sizeof(close_1001), MSG_DONTWAIT);
     if (sent == (int)sizeof(close_1001)) {
         shutdown(session->fd, SHUT_WR);
         session->close_sent = true;
-        atomic_fetch_add(&gs->websockets, 1);
+        stop_count(&gs->report.websockets);
     } else if (sent > 0) { /* half a frame is worse than none */
-        end_session(session);
-        atomic_fetch_add(&gs->forced, 1);
+        force_session(gs, session);
     }
 }
 
@@ -124,98 +122,101 @@ static void send_close(httpd_graceful_stop_handle_t gs, session_t *session)
  * pushes under a lease, to a session unknown; it is asked to stop, and gets half the drain limit for it. One who needs
  * longer is held up by a client that does not read, so that the writable ones are at rest even then.
  */
-unsigned sessions_drain(httpd_graceful_stop_handle_t gs)
+bool sessions_drain(httpd_graceful_stop_handle_t gs)
 {
-    unsigned left = 0;
-    bool pushing = atomic_load(&gs->leases) > atomic_load(&gs->async_leases);
-    bool hold_close = pushing && (int32_t)(atomic_load(&gs->hold_until_ms) - stop_now_ms()) > 0;
-    xSemaphoreTake(gs->table_lock, portMAX_DELAY);
-    for (size_t i = 0; i < gs->session_slots; i++) {
-        session_t *session = &gs->sessions[i];
-        if (session->fd < 0 || session->ended) {
-            continue;
-        }
-        if (session->async != NULL) {
-            left++;
-        } else if (idf_is_ws_session(atomic_load(&gs->server), session->fd)) {
-            left++;
-            if (!session->close_sent && !hold_close) {
-                send_close(gs, session);
-            }
-        } else if (pushing) {
-            left++;
-        } else if (!session->request_given && is_ready(session->fd, false)) {
-            session->request_given = true; /* 503 is a better end than a reset */
-            left++;
-        } else {
-            end_session(session);
-        }
+    bool clear = true;
+    lock(gs);
+    stop_enter();
+    unsigned pushing = gs->leases;
+    stop_exit();
+    for (session_t *s = NULL; (s = next_open(gs, s)) != NULL;) {
+        pushing -= s->async != NULL;
     }
-    xSemaphoreGive(gs->table_lock);
-    return left;
+    bool hold_close = pushing != 0 && (int32_t)(gs->hold_until_ms - stop_now_ms()) > 0;
+    for (session_t *s = NULL; (s = next_open(gs, s)) != NULL;) {
+        if (s->async == NULL) {
+            if (idf_is_ws_session(peek(gs->server), s->fd)) {
+                if (!s->close_sent && !hold_close) {
+                    send_close(gs, s);
+                }
+            } else if (pushing == 0 && (s->request_given || !is_ready(s->fd, POLLIN))) {
+                end_session(s);
+                continue;
+            } else if (pushing == 0) {
+                s->request_given = true; /* 503 is a better end than a reset */
+            }
+        }
+        clear = false;
+    }
+    unlock(gs);
+    return clear;
 }
 
-void sessions_force(httpd_graceful_stop_handle_t gs, bool all, bool loop_is_back)
+void sessions_force(httpd_graceful_stop_handle_t gs, bool all)
 {
-    int inside_fd = atomic_load(&gs->inside_fd);
-    /* The loop is held up, and by no handler that is known: it can be any of them. */
-    bool any = all || (!loop_is_back && inside_fd < 0);
-    xSemaphoreTake(gs->table_lock, portMAX_DELAY);
-    for (size_t i = 0; i < gs->session_slots; i++) {
-        session_t *session = &gs->sessions[i];
-        if (session->fd < 0 || session->ended) {
-            continue;
-        }
-        if (any || session->fd == inside_fd || session->async != NULL || session->close_sent ||
-            !is_ready(session->fd, true)) {
-            end_session(session);
-            atomic_fetch_add(&gs->forced, 1);
+    int inside_fd = peek(gs->inside_fd);
+    lock(gs);
+    /*
+     * When the loop is held up by no handler that is known, it can be any of them; but a client that does not read, if
+     * there is one, before those that do.
+     */
+    bool any = inside_fd < 0 && !stop_loop_is_back(gs);
+    for (session_t *s = NULL; any && (s = next_open(gs, s)) != NULL;) {
+        any = is_ready(s->fd, POLLOUT);
+    }
+    any = any || all;
+    for (session_t *s = NULL; (s = next_open(gs, s)) != NULL;) {
+        if (any || s->fd == inside_fd || s->async != NULL || s->close_sent || !is_ready(s->fd, POLLOUT)) {
+            force_session(gs, s);
         }
     }
-    xSemaphoreGive(gs->table_lock);
+    unlock(gs);
 }
 
 /*
  * Never fails for a client that is merely unwanted: after an error of open_fn ESP-IDF closes the fd twice, and the
  * second time it may be somebody else's. shutdown() refuses as well.
  */
-static esp_err_t on_open(unsigned slot, httpd_handle_t server, int fd)
+static esp_err_t on_open(httpd_handle_t server, int fd, unsigned slot)
 {
-    httpd_graceful_stop_handle_t gs = atomic_load(&stop_objects[slot]);
-    atomic_store(&gs->server_task, xTaskGetCurrentTaskHandle());
-    bool refuse = atomic_load(&gs->state) == STATE_STOPPING;
+    httpd_graceful_stop_handle_t gs = stop_in_slot(slot);
+    bool refuse = peek(gs->state) == STATE_STOPPING;
+    poke(gs->server_task, xTaskGetCurrentTaskHandle());
 
-    xSemaphoreTake(gs->table_lock, portMAX_DELAY);
+    lock(gs);
     session_t *session = find_session(gs, -1);
     if (session != NULL) {
-        *session = (session_t){.fd = fd, .told_user = !refuse, .ended = refuse};
+        *session = (session_t){.fd = fd, .told_user = !refuse};
+        poke(gs->sessions_open, peek(gs->sessions_open) + !refuse);
     }
-    xSemaphoreGive(gs->table_lock);
+    unlock(gs);
     if (session == NULL) { /* more than max_open_sockets: cannot be; on_close() leaves it to the server to close it */
         return ESP_FAIL;
     }
     if (refuse) {
-        atomic_fetch_add(&gs->refused, 1);
-        shutdown(fd, SHUT_RDWR);
-    } else if (gs->user_open != NULL && gs->user_open(server, fd) != ESP_OK) {
-        xSemaphoreTake(gs->table_lock, portMAX_DELAY);
+        stop_count(&gs->report.refused);
+    }
+    if (refuse || (gs->user_open != NULL && gs->user_open(server, fd) != ESP_OK)) {
+        lock(gs);
         end_session(session);
-        xSemaphoreGive(gs->table_lock);
+        unlock(gs);
     }
     return ESP_OK;
 }
 
-static void on_close(unsigned slot, httpd_handle_t server, int fd)
+static void on_close(httpd_handle_t server, int fd, unsigned slot)
 {
-    httpd_graceful_stop_handle_t gs = atomic_load(&stop_objects[slot]);
-    xSemaphoreTake(gs->table_lock, portMAX_DELAY);
+    httpd_graceful_stop_handle_t gs = stop_in_slot(slot);
+    bool told_user = false;
+    lock(gs);
     session_t *session = find_session(gs, fd);
-    bool told_user = session != NULL && session->told_user;
     if (session != NULL) {
+        told_user = session->told_user;
+        poke(gs->sessions_open, peek(gs->sessions_open) - told_user);
         session->fd = -1;
         session->async = NULL;
     }
-    xSemaphoreGive(gs->table_lock);
+    unlock(gs);
     if (session == NULL) {
         return; /* its TLS handshake failed, so on_open() never saw it: the server closes the fd itself after this */
     }
@@ -232,14 +233,14 @@ static void on_close(unsigned slot, httpd_handle_t server, int fd)
  * until httpd_start() has returned, though the server's task runs by then, and a new server may get the address of one
  * that is being freed. A pair of functions for each object does.
  */
-#define SLOT_FUNCTIONS(slot)                                     \
+#define SLOT_FUNCTIONS(slot)                                       \
     static esp_err_t on_open_##slot(httpd_handle_t server, int fd) \
-    {                                                            \
-        return on_open(slot, server, fd);                        \
-    }                                                            \
-    static void on_close_##slot(httpd_handle_t server, int fd)   \
-    {                                                            \
-        on_close(slot, server, fd);                              \
+    {                                                              \
+        return on_open(server, fd, slot);                          \
+    }                                                              \
+    static void on_close_##slot(httpd_handle_t server, int fd)     \
+    {                                                              \
+        on_close(server, fd, slot);                                \
     }
 
 SLOT_FUNCTIONS(0)
@@ -247,5 +248,9 @@ SLOT_FUNCTIONS(1)
 SLOT_FUNCTIONS(2)
 SLOT_FUNCTIONS(3)
 
-const httpd_open_func_t stop_open_fns[STOP_MAX_OBJECTS] = {on_open_0, on_open_1, on_open_2, on_open_3};
-const httpd_close_func_t stop_close_fns[STOP_MAX_OBJECTS] = {on_close_0, on_close_1, on_close_2, on_close_3};
+const session_functions_t stop_session_functions[STOP_MAX_OBJECTS] = {
+    {on_open_0, on_close_0},
+    {on_open_1, on_close_1},
+    {on_open_2, on_close_2},
+    {on_open_3, on_close_3},
+};

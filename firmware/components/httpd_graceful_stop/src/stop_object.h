@@ -4,8 +4,13 @@
  * The object behind httpd_graceful_stop_handle_t, and what the component's files offer each other.
  *
  * Tasks that meet here: the server's own (open_fn, close_fn, handlers, queued work), the helper task that carries a
- * stop out, the callers of stop(), and workers that hold leases. What guards what is said at each field. No lock is
- * held while another is taken, nor while a function of the application runs.
+ * stop out, the callers of stop(), and workers that hold leases.
+ *
+ * Two locks. The critical section (stop_enter(), stop_exit()) guards all that is short: states, counts, the report.
+ * Each question whose answer may change under the asker (is it running? then a lease is out) is asked and acted on in
+ * one section. The table_lock guards the table of clients, also while shutdown() runs on them, so it may be held for
+ * as long as the network stack takes; the critical section may be entered under it, and nothing else. Fields that are
+ * read on their own besides are atomic, and relaxed: a notification, or a section, orders them.
  */
 #pragma once
 
@@ -14,7 +19,6 @@
 #include <stdint.h>
 
 #include "freertos/FreeRTOS.h"
-#include "freertos/event_groups.h"
 #include "freertos/semphr.h"
 #include "freertos/task.h"
 
@@ -24,152 +28,162 @@
 /* Objects, and so servers, at the same time. A chip has sockets for three servers, at three each for itself. */
 #define STOP_MAX_OBJECTS 4
 /* Work items that may wait for the server task. ESP-IDF's own queue holds CONFIG_LWIP_UDP_RECVMBOX_SIZE = 6. */
-#define STOP_MAX_WORK 16
+#define STOP_MAX_WORK    16
 
 typedef enum {
     STATE_STOPPED,
     STATE_STARTING,
     STATE_RUNNING,
     STATE_STOPPING,
-    STATE_DELETED,
+    STATE_DELETED, /* or never made */
 } stop_state_t;
 
-/* Why the helper task is woken: bits of `command`. */
-enum {
-    COMMAND_WARM_UP = 1 << 0, /* touch the network once, so that lwIP allocates what it keeps for a task */
-    COMMAND_STOP = 1 << 1,
-    COMMAND_QUIT = 1 << 2,
-};
-
-/* Bits of `events`. */
-enum {
-    EVENT_WARM = 1 << 0,
-    EVENT_HANDED = 1 << 1,   /* httpd_stop() has been called: from here on it can only be joined */
-    EVENT_RETURNED = 1 << 2, /* it has returned */
-    EVENT_DONE = 1 << 3,     /* the attempt is over, its report is in `last` */
-};
+/* Relaxed: see above. */
+#define peek(field)        atomic_load_explicit(&(field), memory_order_relaxed)
+#define poke(field, value) atomic_store_explicit(&(field), (value), memory_order_relaxed)
 
 /* A client. */
 typedef struct {
     int fd;             /* -1 = free */
+    httpd_req_t *async; /* the worker's copy of its request, while one is out */
     bool told_user;     /* the application's open_fn has seen it, so its close_fn must, too */
     bool ended;         /* shutdown() in both directions is done: nothing to wait for */
     bool close_sent;    /* CLOSE 1001 and FIN are out, the client's CLOSE is awaited */
     bool request_given; /* it had an unread request when the server was drained, and was left to the server once */
-    httpd_req_t *async; /* the worker's copy of its request, while one is out */
 } session_t;
 
+typedef struct {
+    httpd_work_fn_t work;
+    httpd_work_fn_t cancel;
+    void *arg;
+} work_item_t;
+
 typedef struct wrapped_handler wrapped_handler_t; /* handlers.c */
-typedef struct work_item work_item_t;             /* work.c */
 
+/* The storage comes last: what lies within 128 bytes of the beginning is reached by the shortest instructions. */
 struct httpd_graceful_stop {
+    /* Critical section. */
+    _Atomic uint8_t state; /* stop_state_t */
+    _Atomic bool attempt;  /* one is asked for, or runs */
+    bool task_gone;
+    uint8_t slot;
+    uint8_t waking;          /* tasks about to wake the helper, which must not end before they have */
+    unsigned leases;         /* all that are out, those of async requests among them */
+    _Atomic int inside_fd;   /* the session whose wrapped handler runs; -1 = none */
+    uint32_t begin_ms;       /* of the attempt */
+    uint32_t phase_begin_ms; /* of the phase in the report; in the last one, httpd_stop() can only be joined */
+
+    /* One attempt to stop. Times are stop_now_ms(). */
+    uint32_t hold_until_ms;        /* until then CLOSE is held back while a lease is out; set before the first ping */
+    _Atomic uint32_t ping_seen_ms; /* when a ping last ran */
+    _Atomic bool loop_clear;       /* the server task, back in its loop, found nothing left to wait for */
+    _Atomic bool fence_passed;     /* what was queued before the stop's own message has run */
+    _Atomic bool ping_out;         /* a ping is queued and has not run */
+    _Atomic bool changed;          /* something ended since the last ping */
+
     /* Set by create(). */
-    unsigned slot;
     TaskHandle_t task;
-    EventGroupHandle_t events;
-    SemaphoreHandle_t table_lock; /* guards: sessions. Held while shutdown() runs, so that no fd is reused under it */
-    SemaphoreHandle_t call_lock;  /* guards: limits, report, last, attempt_running, end_posted, the times */
+    SemaphoreHandle_t table_lock;
+    SemaphoreHandle_t idle; /* given while no attempt runs; the report is complete then */
 
-    _Atomic int state;
-    _Atomic unsigned command;
-    _Atomic bool task_gone;
-
-    /* Set by start(), before the server exists; cleared when it has gone. */
-    esp_err_t (*server_stop)(httpd_handle_t);
-    httpd_open_func_t user_open;
-    httpd_close_func_t user_close;
-    session_t *sessions;
-    size_t session_slots;
-    uint16_t port;
+    /* Set by start(); cleared when the server has gone. */
+    session_t *sessions, *sessions_end; /* table_lock */
     _Atomic(httpd_handle_t) server;
     _Atomic(TaskHandle_t) server_task;
 
-    _Atomic int leases;          /* all that are out, those of async requests among them */
-    _Atomic int async_leases;
-    _Atomic int releasing;       /* tasks inside release(): the object must stay until they are out */
-    _Atomic int inside_fd;       /* the session whose wrapped handler runs; -1 = none */
-    wrapped_handler_t *_Atomic handlers;
+    /* Critical section. */
+    httpd_graceful_stop_report_t report; /* of the attempt under way, or of the last one */
+    uint32_t limit_ms[HTTPD_GRACEFUL_STOP_PHASES];
+    wrapped_handler_t *handlers;
+    unsigned work_first, work_added; /* counts: what was taken from the queue, and what was put there */
 
-    work_item_t *work_head;      /* guarded by stop_mux */
-    work_item_t **work_tail;
-    unsigned work_count;
-    uint32_t work_next_id;
+    /* Set by start(), before the server exists. */
+    uint16_t port;
+    _Atomic uint16_t sessions_open; /* without those that were refused. The server's task changes it */
+    esp_err_t (*server_stop)(httpd_handle_t);
+    httpd_open_func_t user_open;
+    httpd_close_func_t user_close;
 
-    /* One attempt to stop. */
-    _Atomic bool loop_clear;     /* the server task, back in its loop, found nothing left to wait for */
-    _Atomic bool ping_out;       /* a ping is queued and has not run */
-    _Atomic uint32_t ping_seen_ms; /* when one last ran. 32 bits: 4.4 has no atomics of 64 for every chip */
-    _Atomic bool changed;        /* something ended since the last ping */
-    _Atomic uint32_t hold_until_ms; /* until then CLOSE is held back while a lease is out */
-    _Atomic unsigned websockets, forced, refused;
-
-    httpd_graceful_stop_config_t limits;
-    httpd_graceful_stop_report_t report; /* of the attempt under way; the counters above are added when it is copied */
-    httpd_graceful_stop_report_t last;
-    bool attempt_running;
-    bool end_posted;
-    int64_t begin_us;
-    int64_t handed_us;
+    work_item_t work[STOP_MAX_WORK]; /* critical section */
+    StaticSemaphore_t table_lock_storage, idle_storage;
 };
 
 /* objects.c */
 
-extern struct httpd_graceful_stop *_Atomic stop_objects[STOP_MAX_OBJECTS];
-extern portMUX_TYPE stop_mux; /* guards the freeing of objects, and each object's queue of work */
+/* The critical section, one for all objects. It may be entered again inside. */
+void stop_enter(void);
+void stop_exit(void);
 
-/** True for an object that create() made and delete() has not freed. */
-bool stop_is_known(httpd_graceful_stop_handle_t gs);
+/** The object that has that slot: of one whose server runs, so that it cannot go. */
+httpd_graceful_stop_handle_t stop_in_slot(unsigned slot);
+
+/** The state of @p gs; STATE_DELETED for what is no object that create() made and delete() has not freed. */
+stop_state_t stop_state(httpd_graceful_stop_handle_t gs);
+
+/** From one state into another. @return ESP_ERR_INVALID_STATE when it is in neither; ESP_ERR_INVALID_ARG: no object */
+esp_err_t stop_change_state(httpd_graceful_stop_handle_t gs, stop_state_t from, stop_state_t to);
 
 /** The object that serves @p server, a running one first: a new server may have the address of one just freed. */
 httpd_graceful_stop_handle_t stop_find(httpd_handle_t server);
 
 /* graceful_stop.c */
 
-/** Tells the helper that something it may be waiting for has happened. */
+/** The helper looks at what it has to do, or is waiting for. */
+void stop_wake(httpd_graceful_stop_handle_t gs);
+
+/** Ends what `waking` was counted up for. */
+void stop_woken(httpd_graceful_stop_handle_t gs);
+
+/** Tells the helper that something it may be waiting for has happened. On the server's task, or under a lease. */
 void stop_notify(httpd_graceful_stop_handle_t gs);
 
-/** The report of the attempt under way, with the counters. call_lock held. */
-httpd_graceful_stop_report_t stop_report_now(httpd_graceful_stop_handle_t gs);
+/** Adds 1 to a counter of the report. */
+void stop_count(uint16_t *counter);
 
-int64_t stop_now_us(void);
+void stop_post(int32_t id, const httpd_graceful_stop_report_t *report);
 
-/** The same in milliseconds, which wrap around: for differences only. */
+/** Milliseconds, which wrap around: for differences only. */
 uint32_t stop_now_ms(void);
 
-/** Ticks that last at least until @p deadline_us, at least one: CONFIG_FREERTOS_HZ is 100 by default. */
-TickType_t stop_ticks_until(int64_t deadline_us);
+/** Ticks that last at least until @p deadline_ms, at least one: CONFIG_FREERTOS_HZ is 100 by default. */
+TickType_t stop_ticks_until(uint32_t deadline_ms);
 
 /* stop_task.c */
 
 void stop_task(void *arg);
+
+/** The server's task has come by its queue of work lately. */
+bool stop_loop_is_back(httpd_graceful_stop_handle_t gs);
 
 /** Runs on the server task; @p arg is the object. Only its having run proves that the loop is back. */
 void stop_ping(void *arg);
 
 /* sessions.c */
 
-extern const httpd_open_func_t stop_open_fns[STOP_MAX_OBJECTS];
-extern const httpd_close_func_t stop_close_fns[STOP_MAX_OBJECTS];
+typedef struct {
+    httpd_open_func_t open;
+    httpd_close_func_t close;
+} session_functions_t;
 
-esp_err_t sessions_create(httpd_graceful_stop_handle_t gs, size_t slots);
+extern const session_functions_t stop_session_functions[STOP_MAX_OBJECTS]; /* by slot */
+
+esp_err_t sessions_create(httpd_graceful_stop_handle_t gs, unsigned slots);
 void sessions_delete(httpd_graceful_stop_handle_t gs);
-unsigned sessions_count(httpd_graceful_stop_handle_t gs);
-void sessions_set_async(httpd_graceful_stop_handle_t gs, int fd, httpd_req_t *copy);
-void sessions_clear_async(httpd_graceful_stop_handle_t gs, httpd_req_t *copy);
 
-/** Ends what may end by now, on the server task in its loop. @return how many are to be waited for */
-unsigned sessions_drain(httpd_graceful_stop_handle_t gs);
+/** Where @p fd is @p from, or the async request is (fd -1): it is @p to from now on. */
+void sessions_set_async(httpd_graceful_stop_handle_t gs, int fd, httpd_req_t *from, httpd_req_t *to);
+
+/** Ends what may end by now, on the server task in its loop. @return false when some are to be waited for */
+bool sessions_drain(httpd_graceful_stop_handle_t gs);
 
 /** shutdown() on those that hold the stop up, or on @p all of them. Helper task. */
-void sessions_force(httpd_graceful_stop_handle_t gs, bool all, bool loop_is_back);
+void sessions_force(httpd_graceful_stop_handle_t gs, bool all);
 
 /* handlers.c */
 
 void handlers_delete(httpd_graceful_stop_handle_t gs);
 
 /* work.c */
-
-void work_create(httpd_graceful_stop_handle_t gs);
 
 /** Calls cancel() for what did not run. Helper task, the server has stopped. */
 void work_cancel_all(httpd_graceful_stop_handle_t gs);

@@ -15,234 +15,250 @@
 #include "stop_object.h"
 
 /* A ping can be lost: the server's control socket holds 6 datagrams. More often than this would be what fills it. */
-#define PING_EVERY_MS 50
+#define PING_EVERY_MS   50
 /* The server's task is in its loop when a ping ran that recently. */
 #define LOOP_IS_BACK_MS (2 * PING_EVERY_MS)
 /* IDLE frees a deleted task's stack; it may take that long to run. */
-#define HEAP_SETTLE_MS 100
-
-static void post_event(int32_t id, const httpd_graceful_stop_report_t *report)
-{
-    esp_event_post(HTTPD_GRACEFUL_STOP_EVENT, id, report, sizeof(*report), 0);
-}
+#define HEAP_SETTLE_MS  100
 
 void stop_ping(void *arg)
 {
     httpd_graceful_stop_handle_t gs = arg;
-    atomic_store(&gs->server_task, xTaskGetCurrentTaskHandle());
-    if (atomic_load(&gs->state) != STATE_STOPPING) {
+    poke(gs->server_task, xTaskGetCurrentTaskHandle());
+    if (peek(gs->state) != STATE_STOPPING) {
         return;
     }
-    atomic_store(&gs->ping_out, false); /* first: what changes from here on asks for another one */
-    unsigned left = sessions_drain(gs);
-    if (left == 0 && atomic_load(&gs->leases) == 0) {
-        atomic_store(&gs->loop_clear, true);
+    poke(gs->ping_out, false); /* first: what changes from here on asks for another one */
+    bool clear = sessions_drain(gs);
+    stop_enter();
+    if (clear && gs->leases == 0) {
+        poke(gs->loop_clear, true);
     }
-    atomic_store(&gs->ping_seen_ms, stop_now_ms());
-    xTaskNotifyGive(gs->task);
+    stop_exit();
+    poke(gs->ping_seen_ms, stop_now_ms());
+    stop_wake(gs);
 }
 
-/* Waits until the server task, back in its loop, has found nothing left to wait for. */
-static bool wait_clear(httpd_graceful_stop_handle_t gs, int64_t deadline_us)
+/*
+ * Queues @p work until it has set @p flag. @return false when the limit has passed since the phase began
+ */
+static bool wait_for(httpd_graceful_stop_handle_t gs, _Atomic bool *flag, httpd_work_fn_t work, uint32_t limit_ms)
 {
-    int64_t posted_us = 0;
-    while (!atomic_load(&gs->loop_clear)) {
-        int64_t now_us = stop_now_us();
-        if (now_us >= deadline_us) {
+    uint32_t deadline_ms = gs->phase_begin_ms + limit_ms;
+    uint32_t next_ms = stop_now_ms(); /* the first one goes at once */
+    while (!peek(*flag)) {
+        uint32_t now_ms = stop_now_ms();
+        if ((int32_t)(deadline_ms - now_ms) <= 0) {
             return false;
         }
-        int64_t next_us = posted_us + PING_EVERY_MS * 1000;
-        bool changed = atomic_exchange(&gs->changed, false);
-        if (now_us >= next_us || (changed && !atomic_load(&gs->ping_out))) {
-            atomic_store(&gs->ping_out, true);
+        if ((int32_t)(now_ms - next_ms) >= 0 || (peek(gs->changed) && !peek(gs->ping_out))) {
+            poke(gs->changed, false); /* first: what changes from here on is seen by it, or asks for another */
+            poke(gs->ping_out, true);
             /* A failure is no different from a loss: the next one is due in 50 ms. */
-            httpd_queue_work(atomic_load(&gs->server), stop_ping, gs);
-            posted_us = now_us;
-            next_us = posted_us + PING_EVERY_MS * 1000;
+            httpd_queue_work(peek(gs->server), work, gs);
+            next_ms = now_ms + PING_EVERY_MS;
         }
-        ulTaskNotifyTake(pdTRUE, stop_ticks_until(next_us < deadline_us ? next_us : deadline_us));
+        ulTaskNotifyTake(pdTRUE, stop_ticks_until((int32_t)(deadline_ms - next_ms) < 0 ? deadline_ms : next_ms));
     }
     return true;
 }
 
-static bool loop_is_back(httpd_graceful_stop_handle_t gs)
+/* Waits until the server task, back in its loop, has found nothing left to wait for. */
+static bool wait_clear(httpd_graceful_stop_handle_t gs, uint32_t limit_ms)
 {
-    return stop_now_ms() - atomic_load(&gs->ping_seen_ms) < LOOP_IS_BACK_MS;
+    return wait_for(gs, &gs->loop_clear, stop_ping, limit_ms);
 }
 
-static void begin_phase(httpd_graceful_stop_handle_t gs, httpd_graceful_stop_phase_t phase)
+bool stop_loop_is_back(httpd_graceful_stop_handle_t gs)
 {
-    xSemaphoreTake(gs->call_lock, portMAX_DELAY);
+    return stop_now_ms() - peek(gs->ping_seen_ms) < LOOP_IS_BACK_MS;
+}
+
+/* @return its limit */
+static __attribute__((noinline)) uint32_t begin_phase(httpd_graceful_stop_handle_t gs,
+                                                      httpd_graceful_stop_phase_t phase)
+{
+    uint32_t now_ms = stop_now_ms();
+    stop_enter();
     gs->report.phase = phase;
-    xSemaphoreGive(gs->call_lock);
+    gs->phase_begin_ms = now_ms;
+    uint32_t limit_ms = gs->limit_ms[phase];
+    stop_exit();
+    return limit_ms;
 }
 
-static void end_phase(httpd_graceful_stop_handle_t gs, httpd_graceful_stop_phase_t phase, int64_t since_us)
+/* Completes the report so far and posts it. */
+static void tell(httpd_graceful_stop_handle_t gs, int32_t id)
 {
-    xSemaphoreTake(gs->call_lock, portMAX_DELAY);
-    gs->report.phase_ms[phase] = (uint32_t)((stop_now_us() - since_us) / 1000);
-    httpd_graceful_stop_report_t report = stop_report_now(gs);
-    xSemaphoreGive(gs->call_lock);
-    post_event(HTTPD_GRACEFUL_STOP_EVENT_PHASE, &report);
+    uint32_t now_ms = stop_now_ms();
+    stop_enter();
+    if (id == HTTPD_GRACEFUL_STOP_EVENT_PHASE) {
+        gs->report.phase_ms[gs->report.phase] = now_ms - gs->phase_begin_ms;
+    }
+    gs->report.total_ms = now_ms - gs->begin_ms;
+    httpd_graceful_stop_report_t report = gs->report;
+    stop_exit();
+    stop_post(id, &report);
 }
 
-static bool drain(httpd_graceful_stop_handle_t gs, uint32_t limit_ms)
+static __attribute__((noinline)) void end_phase(httpd_graceful_stop_handle_t gs)
 {
-    int64_t since_us = stop_now_us();
-    int64_t limit_us = (int64_t)limit_ms * 1000;
-    begin_phase(gs, HTTPD_GRACEFUL_STOP_DRAIN);
-    atomic_store(&gs->hold_until_ms, stop_now_ms() + limit_ms / 2);
-    bool clear = wait_clear(gs, since_us + limit_us);
-    end_phase(gs, HTTPD_GRACEFUL_STOP_DRAIN, since_us);
+    tell(gs, HTTPD_GRACEFUL_STOP_EVENT_PHASE);
+}
+
+static bool drain_and_shut_down(httpd_graceful_stop_handle_t gs)
+{
+    uint32_t limit_ms = begin_phase(gs, HTTPD_GRACEFUL_STOP_DRAIN);
+    gs->hold_until_ms = gs->phase_begin_ms + limit_ms / 2;
+    poke(gs->loop_clear, false);
+    poke(gs->ping_seen_ms, gs->phase_begin_ms - LOOP_IS_BACK_MS); /* not yet seen */
+    bool clear = wait_clear(gs, limit_ms);
+    end_phase(gs);
+    if (!clear) {
+        limit_ms = begin_phase(gs, HTTPD_GRACEFUL_STOP_SHUTDOWN);
+        /*
+         * First those that hold the stop up, so that a loop that comes back can still say CLOSE to the WebSockets it
+         * could not reach; then whatever is left.
+         */
+        for (int all = 0; all <= 1 && !clear; all++) {
+            sessions_force(gs, all);
+            clear = wait_clear(gs, all ? limit_ms : limit_ms / 4);
+        }
+        end_phase(gs);
+    }
     return clear;
+}
+
+static void stop_fence(void *arg)
+{
+    httpd_graceful_stop_handle_t gs = arg;
+    poke(gs->fence_passed, true);
+    stop_wake(gs);
 }
 
 /*
- * First those that hold the stop up, so that a loop that comes back can still say CLOSE to the WebSockets it could not
- * reach; then whatever is left.
+ * While the loop was held up, pings filled its control socket, and some may still be there. The stop's own message
+ * would then be lost without an error, and httpd_stop() would wait for ever. Once work that was queued now has run, all
+ * that came before it is gone.
  */
-static bool shut_down(httpd_graceful_stop_handle_t gs, uint32_t limit_ms)
+static bool empty_control_socket(httpd_graceful_stop_handle_t gs, uint32_t limit_ms)
 {
-    int64_t since_us = stop_now_us();
-    int64_t limit_us = (int64_t)limit_ms * 1000;
-    begin_phase(gs, HTTPD_GRACEFUL_STOP_SHUTDOWN);
-    sessions_force(gs, false, loop_is_back(gs));
-    atomic_store(&gs->changed, true);
-    bool clear = wait_clear(gs, since_us + limit_us / 4);
-    if (!clear) {
-        sessions_force(gs, true, loop_is_back(gs));
-        atomic_store(&gs->changed, true);
-        clear = wait_clear(gs, since_us + limit_us);
-    }
-    end_phase(gs, HTTPD_GRACEFUL_STOP_SHUTDOWN, since_us);
-    return clear;
+    poke(gs->fence_passed, false);
+    return wait_for(gs, &gs->fence_passed, stop_fence, limit_ms);
 }
 
 /* The server's own stop. From 5.0 on it says when its message could not be sent; then it may be asked again. */
-static esp_err_t stop_server(httpd_graceful_stop_handle_t gs, uint32_t limit_ms)
+static esp_err_t stop_server(httpd_graceful_stop_handle_t gs)
 {
-    int64_t since_us = stop_now_us();
-    xSemaphoreTake(gs->call_lock, portMAX_DELAY);
-    gs->report.phase = HTTPD_GRACEFUL_STOP_STOP;
-    gs->handed_us = since_us;
-    xSemaphoreGive(gs->call_lock);
-    xEventGroupSetBits(gs->events, EVENT_HANDED);
-    esp_err_t err = gs->server_stop(atomic_load(&gs->server));
-    while (err != ESP_OK && stop_now_us() - since_us < (int64_t)limit_ms * 1000) {
-        vTaskDelay(stop_ticks_until(stop_now_us() + PING_EVERY_MS * 1000));
-        err = gs->server_stop(atomic_load(&gs->server));
+    uint32_t limit_ms = begin_phase(gs, HTTPD_GRACEFUL_STOP_STOP);
+    if (!empty_control_socket(gs, limit_ms)) {
+        end_phase(gs);
+        return ESP_ERR_TIMEOUT; /* not handed to httpd_stop(): it may be tried again */
+    }
+    esp_err_t err;
+    while ((err = gs->server_stop(peek(gs->server))) != ESP_OK && stop_now_ms() - gs->phase_begin_ms < limit_ms) {
+        vTaskDelay(pdMS_TO_TICKS(PING_EVERY_MS));
     }
     if (err == ESP_OK) {
-        atomic_store(&gs->server, NULL);
-        atomic_store(&gs->server_task, NULL);
+        poke(gs->server, NULL);
+        poke(gs->server_task, NULL);
     }
-    xEventGroupSetBits(gs->events, EVENT_RETURNED);
-    end_phase(gs, HTTPD_GRACEFUL_STOP_STOP, since_us);
+    end_phase(gs);
     return err;
+}
+
+static __attribute__((noinline)) size_t heap_free(void)
+{
+    return heap_caps_get_free_size(MALLOC_CAP_DEFAULT);
 }
 
 /* Free heap at once after httpd_stop() lacks the server's stack: IDLE has yet to free it, which ends the task, too. */
 static void wait_for_idle(UBaseType_t tasks_before)
 {
-    int64_t deadline_us = stop_now_us() + HEAP_SETTLE_MS * 1000;
-    size_t free_bytes = heap_caps_get_free_size(MALLOC_CAP_DEFAULT);
-    while (stop_now_us() < deadline_us) {
+    uint32_t since_ms = stop_now_ms();
+    while (uxTaskGetNumberOfTasks() >= tasks_before && stop_now_ms() - since_ms < HEAP_SETTLE_MS) {
         vTaskDelay(1);
-        size_t now_bytes = heap_caps_get_free_size(MALLOC_CAP_DEFAULT);
-        if (uxTaskGetNumberOfTasks() < tasks_before && now_bytes == free_bytes) {
-            break;
-        }
-        free_bytes = now_bytes;
     }
+    vTaskDelay(1); /* FreeRTOS counts a task as gone just before it frees its stack */
 }
 
-static void finish(httpd_graceful_stop_handle_t gs, esp_err_t err)
+static esp_err_t stop_in_phases(httpd_graceful_stop_handle_t gs)
 {
-    size_t free_bytes = heap_caps_get_free_size(MALLOC_CAP_DEFAULT);
-    size_t largest = heap_caps_get_largest_free_block(MALLOC_CAP_DEFAULT);
-    xSemaphoreTake(gs->call_lock, portMAX_DELAY);
-    gs->report.err = err;
-    gs->report.heap_after = free_bytes;
-    gs->report.largest_block = largest;
-    gs->last = stop_report_now(gs);
-    httpd_graceful_stop_report_t report = gs->last;
-    gs->end_posted = true;
-    xSemaphoreGive(gs->call_lock);
-    post_event(HTTPD_GRACEFUL_STOP_EVENT_END, &report); /* before a caller goes on, and perhaps restarts the chip */
-
-    xSemaphoreTake(gs->call_lock, portMAX_DELAY);
-    gs->attempt_running = false;
-    if (err == ESP_OK) {
-        atomic_store(&gs->state, STATE_STOPPED);
-    }
-    xEventGroupSetBits(gs->events, EVENT_DONE);
-    xSemaphoreGive(gs->call_lock);
-}
-
-static void run_stop(httpd_graceful_stop_handle_t gs)
-{
-    unsigned sessions = sessions_count(gs);
-    xSemaphoreTake(gs->call_lock, portMAX_DELAY);
-    httpd_graceful_stop_config_t limits = gs->limits;
-    bool first = gs->report.heap_before == 0; /* later attempts at the same stop go on counting */
-    if (first) {
-        gs->report.port = gs->port;
-        gs->report.sessions = (uint16_t)sessions;
-        gs->report.heap_before = heap_caps_get_free_size(MALLOC_CAP_DEFAULT);
-    }
-    memset(gs->report.phase_ms, 0, sizeof(gs->report.phase_ms));
-    gs->report.remaining = 0;
-    httpd_graceful_stop_report_t report = stop_report_now(gs);
-    xSemaphoreGive(gs->call_lock);
-    if (first) {
-        post_event(HTTPD_GRACEFUL_STOP_EVENT_BEGIN, &report);
-    }
-
-    atomic_store(&gs->loop_clear, false);
-    atomic_store(&gs->ping_out, false);
-    atomic_store(&gs->ping_seen_ms, stop_now_ms() - LOOP_IS_BACK_MS); /* not yet seen */
-    if (!drain(gs, limits.drain_ms) && !shut_down(gs, limits.shutdown_ms)) {
-        int leases = atomic_load(&gs->leases);
-        bool stuck = !loop_is_back(gs);
-        xSemaphoreTake(gs->call_lock, portMAX_DELAY);
-        gs->report.remaining = (uint16_t)(leases + (stuck ? 1 : 0));
-        xSemaphoreGive(gs->call_lock);
-        finish(gs, ESP_ERR_TIMEOUT);
-        return;
+    if (!drain_and_shut_down(gs)) {
+        bool stuck = !stop_loop_is_back(gs);
+        stop_enter();
+        gs->report.remaining = (uint16_t)(gs->leases + stuck);
+        stop_exit();
+        return ESP_ERR_TIMEOUT;
     }
     UBaseType_t tasks_before = uxTaskGetNumberOfTasks();
-    if (stop_server(gs, limits.stop_ms) != ESP_OK) {
-        finish(gs, ESP_ERR_TIMEOUT);
-        return;
+    if (stop_server(gs) != ESP_OK) {
+        return ESP_ERR_TIMEOUT;
     }
     work_cancel_all(gs);
     handlers_delete(gs);
     sessions_delete(gs);
     wait_for_idle(tasks_before);
-    finish(gs, ESP_OK);
+    return ESP_OK;
+}
+
+static void run_stop(httpd_graceful_stop_handle_t gs)
+{
+    size_t heap_bytes = heap_free();
+    stop_enter();
+    bool first = gs->report.heap_before == 0; /* later attempts at the same stop go on counting */
+    if (first) {
+        gs->report.port = gs->port;
+        gs->report.sessions = peek(gs->sessions_open);
+        gs->report.heap_before = heap_bytes;
+    }
+    for (int phase = 0; phase < HTTPD_GRACEFUL_STOP_PHASES; phase++) {
+        gs->report.phase_ms[phase] = 0;
+    }
+    gs->report.remaining = 0;
+    stop_exit();
+    if (first) {
+        tell(gs, HTTPD_GRACEFUL_STOP_EVENT_BEGIN);
+    }
+
+    esp_err_t err = stop_in_phases(gs);
+
+    heap_bytes = heap_free();
+    size_t largest = heap_caps_get_largest_free_block(MALLOC_CAP_DEFAULT);
+    stop_enter();
+    gs->report.err = err;
+    gs->report.heap_after = heap_bytes;
+    gs->report.largest_block = largest;
+    stop_exit();
+    tell(gs, HTTPD_GRACEFUL_STOP_EVENT_END); /* before a caller goes on, and perhaps restarts the chip */
+    poke(gs->attempt, false);
+    if (err == ESP_OK) {
+        poke(gs->state, STATE_STOPPED);
+    }
+    xSemaphoreGive(gs->idle);
 }
 
 void stop_task(void *arg)
 {
     httpd_graceful_stop_handle_t gs = arg;
-    for (;;) {
-        unsigned command = atomic_exchange(&gs->command, 0);
-        if (command & COMMAND_WARM_UP) {
+    while (peek(gs->state) != STATE_DELETED) {
+        ulTaskNotifyTake(pdTRUE, portMAX_DELAY);
+        if (peek(gs->state) == STATE_STARTING) {
             /* lwIP keeps a semaphore for each task that has called it (LWIP_NETCONN_SEM_PER_THREAD). */
-            int fd = socket(AF_INET, SOCK_DGRAM, 0);
-            if (fd >= 0) {
-                close(fd);
-            }
-            xEventGroupSetBits(gs->events, EVENT_WARM);
+            close(socket(AF_INET, SOCK_DGRAM, 0));
         }
-        if (command & COMMAND_STOP) {
+        if (peek(gs->attempt)) {
             run_stop(gs);
         }
-        if (command & COMMAND_QUIT) {
-            break;
-        }
-        ulTaskNotifyTake(pdTRUE, portMAX_DELAY);
     }
-    atomic_store(&gs->task_gone, true); /* the object may be freed from here on */
+    /* It may have been woken by an older notification, with delete() still on its way to the call that wakes it. */
+    bool gone;
+    do {
+        vTaskDelay(1);
+        stop_enter();
+        gone = gs->waking == 0;
+        gs->task_gone = gone;
+        stop_exit(); /* the object may be freed from here on */
+    } while (!gone);
     vTaskDelete(NULL);
 }

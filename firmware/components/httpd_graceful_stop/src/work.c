@@ -4,75 +4,37 @@
  * Work queued for the server task, of which nothing is lost.
  *
  * ESP-IDF carries each item in a datagram, which its control socket may drop without a word when it holds six. Here the
- * items wait in a list, and the datagram only says that there is something in it: one that arrives serves all items.
- * What is still in the list when the server has stopped is cancelled.
+ * items wait in the object, and the datagram only says that there is something: one that arrives serves all items.
+ * What is still there when the server has stopped is cancelled.
  */
-#include <stdlib.h>
-
 #include "stop_object.h"
 
-struct work_item {
-    work_item_t *next;
-    uint32_t id;
-    httpd_work_fn_t work;
-    httpd_work_fn_t cancel;
-    void *arg;
-};
-
-void work_create(httpd_graceful_stop_handle_t gs)
+/* Takes the first item, unless all were taken that had been added by @p until. */
+static __attribute__((noinline)) bool take(httpd_graceful_stop_handle_t gs, unsigned until, work_item_t *item)
 {
-    gs->work_head = NULL;
-    gs->work_tail = &gs->work_head;
+    stop_enter();
+    bool taken = (int)(until - gs->work_first) > 0;
+    if (taken) {
+        *item = gs->work[gs->work_first++ % STOP_MAX_WORK];
+    }
+    stop_exit();
+    return taken;
 }
 
-static bool append(httpd_graceful_stop_handle_t gs, work_item_t *item, uint32_t *id)
+static unsigned added(httpd_graceful_stop_handle_t gs)
 {
-    portENTER_CRITICAL(&stop_mux);
-    bool room = gs->work_count < STOP_MAX_WORK;
-    if (room) {
-        item->id = *id = gs->work_next_id++;
-        *gs->work_tail = item;
-        gs->work_tail = &item->next;
-        gs->work_count++;
-    }
-    portEXIT_CRITICAL(&stop_mux);
-    return room;
-}
-
-/* Takes out the item with that id (never by its address: it may have run, been freed and been another's since). */
-static work_item_t *take(httpd_graceful_stop_handle_t gs, const uint32_t *id)
-{
-    portENTER_CRITICAL(&stop_mux);
-    work_item_t **link = &gs->work_head;
-    while (id != NULL && *link != NULL && (*link)->id != *id) {
-        link = &(*link)->next;
-    }
-    work_item_t *item = *link;
-    if (item != NULL) {
-        *link = item->next;
-        if (gs->work_tail == &item->next) {
-            gs->work_tail = link;
-        }
-        gs->work_count--;
-    }
-    portEXIT_CRITICAL(&stop_mux);
-    return item;
+    stop_enter();
+    unsigned count = gs->work_added;
+    stop_exit();
+    return count;
 }
 
 /* On the server task. No more than were there at first, or an item that queues itself again would keep it here. */
 static void run_queued(void *arg)
 {
-    httpd_graceful_stop_handle_t gs = arg;
-    portENTER_CRITICAL(&stop_mux);
-    unsigned count = gs->work_count;
-    portEXIT_CRITICAL(&stop_mux);
-    while (count-- > 0) {
-        work_item_t *item = take(gs, NULL);
-        if (item == NULL) {
-            break;
-        }
-        item->work(item->arg);
-        free(item);
+    work_item_t item;
+    for (unsigned until = added(arg); take(arg, until, &item);) {
+        item.work(item.arg);
     }
 }
 
@@ -86,39 +48,36 @@ esp_err_t httpd_graceful_stop_queue_work(httpd_graceful_stop_handle_t gs, httpd_
     if (err != ESP_OK) {
         return err;
     }
-    work_item_t *item = calloc(1, sizeof(*item));
-    if (item == NULL) {
-        err = ESP_ERR_NO_MEM;
-        goto out;
+    stop_enter();
+    unsigned own = gs->work_added;
+    bool room = own - gs->work_first < STOP_MAX_WORK;
+    if (room) {
+        gs->work[own % STOP_MAX_WORK] = (work_item_t){work, cancel, arg};
+        gs->work_added++;
     }
-    item->work = work;
-    item->cancel = cancel;
-    item->arg = arg;
-    uint32_t id = 0;
-    if (!append(gs, item, &id)) {
-        free(item);
+    stop_exit();
+    if (!room) {
         err = ESP_FAIL;
-        goto out;
-    }
-    if (httpd_queue_work(atomic_load(&gs->server), run_queued, gs) != ESP_OK) {
-        item = take(gs, &id);
-        if (item != NULL) { /* otherwise an earlier datagram has served it */
-            free(item);
+    } else if (httpd_queue_work(peek(gs->server), run_queued, gs) != ESP_OK) {
+        stop_enter();
+        /* Taken back, if it is still there and the last one. Otherwise it was served, or another one's datagram will.
+         */
+        if (gs->work_added == own + 1 && (int)(own - gs->work_first) >= 0) {
+            gs->work_added = own;
             err = ESP_FAIL;
         }
+        stop_exit();
     }
-out:
     httpd_graceful_stop_release(gs);
     return err;
 }
 
 void work_cancel_all(httpd_graceful_stop_handle_t gs)
 {
-    work_item_t *item;
-    while ((item = take(gs, NULL)) != NULL) {
-        if (item->cancel != NULL) {
-            item->cancel(item->arg);
+    work_item_t item;
+    while (take(gs, added(gs), &item)) {
+        if (item.cancel != NULL) {
+            item.cancel(item.arg);
         }
-        free(item);
     }
 }
