@@ -10,7 +10,7 @@ PYTHON := $(VENV)/bin/python
 HIL := $(VENV)/bin/hil
 WORKERS ?= 2
 
-C_SOURCES = $(shell git ls-files --cached --others --exclude-standard '*.c' '*.h')
+C_SOURCES = $(wildcard $(shell git ls-files --cached --others --exclude-standard '*.c' '*.h'))
 
 .PHONY: help hil test setup packages build ctest rig-test slow benchmark lint format clean
 
@@ -46,12 +46,12 @@ $(VENV)/.ready: pyproject.toml setup/python-constraints.txt | packages
 #: make build      the native board and its images, into build/native
 build: setup
 	@test -e $(BUILD)/build.ninja || cmake -S firmware/native -B $(BUILD) -G Ninja \
-	    -DLWIP_DIR=$(abspath $(LWIP_DIR)) -DPYTHON=$(abspath $(PYTHON)) >build/cmake.log || { cat build/cmake.log; exit 1; }
+	    -DLWIP_DIR="$(abspath $(LWIP_DIR))" -DPYTHON="$(abspath $(PYTHON))" >build/cmake.log || { cat build/cmake.log; exit 1; }
 	@ninja -C $(BUILD) --quiet
 
 #: make ctest      the C tests
 ctest: build
-	ctest --test-dir $(BUILD) --output-on-failure -j $(WORKERS)
+	ctest --test-dir $(BUILD) --output-on-failure -LE long -j $(WORKERS)
 
 #: make rig-test   the rig's own tests
 rig-test: build
@@ -67,14 +67,14 @@ benchmark: build
 
 #: make lint       clang-format, ruff, mypy
 lint: setup
-	clang-format --dry-run -Werror $(C_SOURCES)
+	@clang-format --dry-run -Werror $(C_SOURCES)
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 
 #: make format     what lint would complain of in layout, mended
 format: setup
-	clang-format -i $(C_SOURCES)
+	@clang-format -i $(C_SOURCES)
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
 
