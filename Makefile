@@ -12,7 +12,7 @@ WORKERS ?= 2
 
 C_SOURCES = $(wildcard $(shell git ls-files --cached --others --exclude-standard '*.c' '*.h'))
 
-.PHONY: help hil test setup packages build ctest rig-test slow benchmark lint format clean
+.PHONY: help hil test setup packages build ctest rig-test slow benchmark footprint lint format clean
 
 help:
 	@sed -n 's/^#: //p' $(MAKEFILE_LIST)
@@ -64,6 +64,10 @@ slow: build
 #: make benchmark  figures, beside pytest-embedded's own linux DUT, into build/benchmark/latest.json (half an hour)
 benchmark: build
 	$(PYTHON) -m pytest tests/benchmark -q
+
+#: make footprint  size of the component on a RISC-V chip, with its goals (installs a cross compiler as root)
+footprint:
+	@sh firmware/components/httpd_graceful_stop/footprint/footprint.sh --install
 
 #: make lint       clang-format, ruff, mypy
 lint: setup
