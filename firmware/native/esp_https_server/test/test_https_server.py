@@ -9,7 +9,7 @@ import ssl
 import time
 import unittest
 
-from board import wait_until
+from board import LIMIT_S, wait_until
 from board_tls import Authority
 from https_board import ADDRESS, Client, HttpsTestCase, quiet
 
@@ -152,16 +152,15 @@ class ServerTest(HttpsTestCase):
         self.assertEqual(b"hello", self.connect(shell).get("/hello"))
 
     def test_no_farewell(self) -> None:
-        """The socket is closed before TLS could say goodbye; a client that insists on close_notify sees an error."""
+        """The socket is closed before TLS could say goodbye: not one byte comes, so no close_notify."""
         shell = self.started()
-        context = self.authority.client_context()
-        wrapped = context.wrap_socket(self.raw(shell), server_hostname=ADDRESS, suppress_ragged_eofs=False)
-        client = Client(wrapped)
-        self.addCleanup(client.close)
+        client = self.connect(shell)
         self.assertEqual(b"hello", client.get("/hello"))
-        shell.do("stop")
-        with self.assertRaises(ssl.SSLEOFError):
-            wrapped.recv(1)
+        # Python before 3.11.4 takes such an end for a clean one, so the bytes below TLS are looked at.
+        with socket.socket(fileno=os.dup(client.socket.fileno())) as below:
+            below.settimeout(LIMIT_S)
+            shell.do("stop")
+            self.assertEqual(b"", below.recv(64))
 
     def test_fifty_sessions(self) -> None:
         shell = self.started()
