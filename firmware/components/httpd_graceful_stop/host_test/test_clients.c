@@ -321,15 +321,15 @@ void app_main(void)
     network_up();
     TEST_RUN(no_client_costs_the_poll_alone);
     TEST_RUN(heap_is_measured_when_the_servers_stack_is_free);
+    TEST_RUN(idle_keep_alive_gets_a_fin_at_once);
     TEST_RUN(reading_stream_ends_on_a_whole_frame);
     TEST_RUN(reading_drop_in_stream_is_cut_at_the_drain_limit);
     TEST_RUN(stalled_reader_is_forced_at_the_drain_limit);
     TEST_RUN(half_a_request_is_forced_at_the_drain_limit);
     TEST_RUN(slow_loris_is_forced_at_the_drain_limit);
-    TEST_RUN(idle_keep_alive_gets_a_fin_at_once);
+    TEST_RUN(new_client_is_refused_while_stopping);
     TEST_RUN(one_served_two_waiting_all_end);
     TEST_RUN(request_behind_a_stream_gets_503);
-    TEST_RUN(new_client_is_refused_while_stopping);
     TEST_RUN(three_workers_at_10_ms_end_whole);
     TEST_RUN(three_workers_at_300_ms_end_whole);
     TEST_RUN(stalled_worker_is_forced_and_the_others_end_whole);

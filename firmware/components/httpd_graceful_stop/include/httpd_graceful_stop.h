@@ -188,10 +188,10 @@ esp_err_t httpd_graceful_stop_async_begin(httpd_req_t *req, httpd_req_t **copy);
 esp_err_t httpd_graceful_stop_async_complete(httpd_req_t *copy);
 
 /**
- * httpd_queue_work() that leaks nothing: exactly one of @p work and @p cancel is called with @p arg; @p cancel when the
- * server stops first. Both run once; @p cancel runs on the helper task.
- * @return ESP_OK; ESP_ERR_INVALID_STATE when stopping; ESP_ERR_NO_MEM; ESP_FAIL when the queue is full. On an error
- * neither is called.
+ * httpd_queue_work() that leaks nothing: exactly one of @p work and @p cancel is called with @p arg, once; @p cancel
+ * when the server stops first, on the helper task. At most 16 items wait.
+ * @return ESP_OK; ESP_ERR_INVALID_STATE when stopping; ESP_FAIL when the queue is full. On an error neither is called.
+ * Any task.
  */
 esp_err_t httpd_graceful_stop_queue_work(httpd_graceful_stop_handle_t gs, httpd_work_fn_t work, httpd_work_fn_t cancel,
                                          void *arg);

@@ -7,8 +7,8 @@
  * closed. shutdown() runs under the same lock. So no shutdown() can meet an fd that has since been given to somebody
  * else, which is what makes closesocket() from outside so dangerous.
  */
-#include <poll.h>
 #include <stdlib.h>
+#include <sys/poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
