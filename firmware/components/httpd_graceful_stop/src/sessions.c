@@ -132,7 +132,7 @@ bool sessions_drain(httpd_graceful_stop_handle_t gs)
     for (session_t *s = NULL; (s = next_open(gs, s)) != NULL;) {
         pushing -= s->async != NULL;
     }
-    bool hold_close = pushing != 0 && (int32_t)(gs->hold_until_ms - stop_now_ms()) > 0;
+    bool hold_close = pushing != 0 && (int32_t)(peek(gs->hold_until_ms) - stop_now_ms()) > 0;
     for (session_t *s = NULL; (s = next_open(gs, s)) != NULL;) {
         if (s->async == NULL) {
             if (idf_is_ws_session(peek(gs->server), s->fd)) {

@@ -74,12 +74,12 @@ struct httpd_graceful_stop {
     uint32_t phase_begin_ms; /* of the phase in the report; in the last one, httpd_stop() can only be joined */
 
     /* One attempt to stop. Times are stop_now_ms(). */
-    uint32_t hold_until_ms;        /* until then CLOSE is held back while a lease is out; set before the first ping */
-    _Atomic uint32_t ping_seen_ms; /* when a ping last ran */
-    _Atomic bool loop_clear;       /* the server task, back in its loop, found nothing left to wait for */
-    _Atomic bool fence_passed;     /* what was queued before the stop's own message has run */
-    _Atomic bool ping_out;         /* a ping is queued and has not run */
-    _Atomic bool changed;          /* something ended since the last ping */
+    _Atomic uint32_t hold_until_ms; /* until then CLOSE is held back while a lease is out */
+    _Atomic uint32_t ping_seen_ms;  /* when a ping last ran */
+    _Atomic bool loop_clear;        /* the server task, back in its loop, found nothing left to wait for */
+    _Atomic bool fence_passed;      /* what was queued before the stop's own message has run */
+    _Atomic bool ping_out;          /* a ping is queued and has not run */
+    _Atomic bool changed;           /* something ended since the last ping */
 
     /* Set by create(). */
     TaskHandle_t task;

@@ -109,7 +109,7 @@ static __attribute__((noinline)) void end_phase(httpd_graceful_stop_handle_t gs)
 static bool drain_and_shut_down(httpd_graceful_stop_handle_t gs)
 {
     uint32_t limit_ms = begin_phase(gs, HTTPD_GRACEFUL_STOP_DRAIN);
-    gs->hold_until_ms = gs->phase_begin_ms + limit_ms / 2;
+    poke(gs->hold_until_ms, gs->phase_begin_ms + limit_ms / 2);
     poke(gs->loop_clear, false);
     poke(gs->ping_seen_ms, gs->phase_begin_ms - LOOP_IS_BACK_MS); /* not yet seen */
     bool clear = wait_clear(gs, limit_ms);
