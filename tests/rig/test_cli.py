@@ -19,7 +19,7 @@ from .conftest import BOOT, READY, gone
 
 ASSERT = "print assert failed: foo bar.c:12 (x > 0)"
 MARK = "import pytest\npytestmark = pytest.mark.hil(kind='promise')\n"
-GONE_WITHIN_S = 10.0
+GONE_WITHIN_S = 60.0  # far more than it takes: a limit for a machine that is busy with other things
 
 Hil = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -48,7 +48,7 @@ def hil(project: Path, fake_artifacts: Path) -> Hil:
     def run(*arguments: str, artifacts: Path | None = fake_artifacts) -> subprocess.CompletedProcess[str]:
         more = ["--artifacts", str(artifacts)] if artifacts and arguments[0] == "run" else []
         return subprocess.run(
-            command(*arguments, *more), cwd=project, capture_output=True, text=True, timeout=60, check=False
+            command(*arguments, *more), cwd=project, capture_output=True, text=True, timeout=300, check=False
         )
 
     return run
@@ -210,7 +210,7 @@ def hanging_run(project: Path, fake_artifacts: Path, tmp_path: Path) -> Iterator
         )
         log.close()
         started.append(runner)
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while not (project / "waiting").exists():
             assert runner.poll() is None, (tmp_path / "runner.log").read_text()
             assert time.monotonic() < deadline, "the test did not begin"

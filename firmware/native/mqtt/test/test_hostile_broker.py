@@ -133,9 +133,7 @@ class HostileBrokerTest(ShellTestCase):
 
     def test_byte_by_byte(self) -> None:
         connection = self.connect("buffer=64")
-        message = publish(b"t", b"y" * 200, qos=1, msg_id=7)
-        for i in range(len(message)):
-            connection.send(message[i : i + 1])
+        self.shell.drip(connection, publish(b"t", b"y" * 200, qos=1, msg_id=7))
         self.assertEqual(packet(0x40, b"\0\7"), read_packet(connection))
 
     def test_many_at_once(self) -> None:

@@ -121,6 +121,18 @@ class Shell:
         least = heap - HEAP_AT_REST_BYTES - connections * TIME_WAIT_BYTES
         wait_until(lambda: self.heap() >= least, f"the heap of {heap} bytes to come back")
 
+    def drip(self, connection: Connection, data: bytes) -> None:
+        """Sends each byte as a segment of its own, the next when the program has read the last.
+
+        Sent without a look they would overrun the socket's mailbox (6 segments), and what finds no room is sent again
+        by TCP only after a second or more.
+        """
+        begin = int(self.do("taken"))
+        for sent in range(len(data)):
+            connection.send(data[sent : sent + 1])
+            wanted = str((begin + sent + 1) % 2**32)
+            wait_until(lambda: self.do("taken") == wanted, "the board to read one byte")  # noqa: B023 -- called here
+
     @property
     def said(self) -> str:
         return self._record.said

@@ -12,6 +12,8 @@
 #include "esp_netif.h"
 #include "freertos/FreeRTOS.h"
 #include "freertos/semphr.h"
+#include "lwip/priv/tcp_priv.h"
+#include "lwip/tcpip.h"
 #include "board_test.h"
 #include "shell.h"
 
@@ -120,6 +122,32 @@ static void run_blob(const struct shell_line *line)
     printf("= %u\n", (unsigned)blob->len);
 }
 
+/* ---- What lwIP has handed on ------------------------------------------------------------------------------------ */
+
+struct taken {
+    uint32_t bytes;
+    SemaphoreHandle_t done;
+};
+
+static void count_taken(void *arg)
+{
+    struct taken *taken = arg;
+    for (const struct tcp_pcb *pcb = tcp_active_pcbs; pcb != NULL; pcb = pcb->next) {
+        taken->bytes += pcb->rcv_nxt - (TCP_WND - pcb->rcv_wnd);
+    }
+    xSemaphoreGive(taken->done);
+}
+
+/* taken: bytes that the program has read from its connections, counted from a number that each connection begins with */
+static void run_taken(void)
+{
+    struct taken taken = {.done = xSemaphoreCreateBinary()};
+    TEST_TRUE(tcpip_callback(count_taken, &taken) == ERR_OK);
+    xSemaphoreTake(taken.done, portMAX_DELAY);
+    vSemaphoreDelete(taken.done);
+    printf("= %u\n", (unsigned)taken.bytes);
+}
+
 /* ---- Commands --------------------------------------------------------------------------------------------------- */
 
 static void run_line(const struct shell_command *commands, char *text)
@@ -135,6 +163,10 @@ static void run_line(const struct shell_command *commands, char *text)
     }
     if (strcmp(line.words[0], "heap") == 0) {
         printf("= heap %u\n", (unsigned)heap_caps_get_free_size(MALLOC_CAP_DEFAULT));
+        return;
+    }
+    if (strcmp(line.words[0], "taken") == 0) {
+        run_taken();
         return;
     }
     if (strcmp(line.words[0], "blob") == 0) {
