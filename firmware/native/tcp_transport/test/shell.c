@@ -138,7 +138,7 @@ static void count_taken(void *arg)
     xSemaphoreGive(taken->done);
 }
 
-/* taken: bytes that the program has read from its connections, counted from a number that each connection begins with */
+/* taken: bytes that the program has read from its connections; each connection counts from a number of its own */
 static void run_taken(void)
 {
     struct taken taken = {.done = xSemaphoreCreateBinary()};
