@@ -12,7 +12,8 @@ WORKERS ?= 2
 
 C_SOURCES = $(wildcard $(shell git ls-files --cached --others --exclude-standard '*.c' '*.h'))
 
-.PHONY: help hil test setup packages build ctest rig-test slow benchmark footprint lint format clean
+.PHONY: help hil test setup packages build ctest rig-test test-asan test-tsan sanitizer-smoke \
+    mutations slow benchmark footprint lint format clean
 
 help:
 	@sed -n 's/^#: //p' $(MAKEFILE_LIST)
@@ -56,6 +57,30 @@ ctest: build
 #: make rig-test   the rig's own tests
 rig-test: build
 	$(PYTHON) -m pytest tests/rig -n $(WORKERS) -q
+
+# A build tree for each sanitizer, beside build/native. -j 1: what runs side by side there is too slow for its limits.
+build/asan/build.ninja: SANITIZER := NATIVE_ASAN
+build/tsan/build.ninja: SANITIZER := NATIVE_TSAN
+build/asan/build.ninja build/tsan/build.ninja: build/%/build.ninja: | setup
+	@cmake -S firmware/native -B build/$* -G Ninja -D$(SANITIZER)=ON \
+	    -DLWIP_DIR="$(abspath $(LWIP_DIR))" -DPYTHON="$(abspath $(PYTHON))" >build/$*.log || { cat build/$*.log; exit 1; }
+
+#: make test-asan  the C tests and the scenarios under AddressSanitizer and UndefinedBehaviorSanitizer
+#: make test-tsan  the same under ThreadSanitizer
+test-asan test-tsan: test-%: build/%/build.ninja
+	@ninja -C build/$* --quiet
+	ctest --test-dir build/$* --output-on-failure -LE long -j 1
+
+# Of both, what the component's promises hang on most: who may call, and that nothing is lost.
+sanitizer-smoke: build/asan/build.ninja build/tsan/build.ninja
+	@for tree in asan tsan; do \
+	    ninja -C build/$$tree --quiet native-board test_graceful_stop_callers test_graceful_stop_work && \
+	    ctest --test-dir build/$$tree --output-on-failure -j 1 -R '^graceful_stop_(callers|work)$$' || exit 1; \
+	done
+
+#: make mutations  breaks each promise of the component in a copy, and expects the promise's test to fail
+mutations: build
+	@$(PYTHON) firmware/components/httpd_graceful_stop/host_test/mutations/run.py $(BUILD) $(BREAKS)
 
 #: make slow       the tests that wait for minutes (connections expiring)
 slow: build

@@ -53,9 +53,12 @@ class Scenario:
 SMALL_FRAMES: dict[str, str | int] = {"frame_bytes": 2048, "frame_ms": 10}
 
 
-def graceful(stream_mode: str, *, tls: bool = False, frame_ms: int | None = None, **clients: int) -> Scenario:
+def graceful(
+    stream_mode: str, *, tls: bool = False, frame_ms: int | None = None, push_blocks: bool = False, **clients: int
+) -> Scenario:
+    """`push_blocks`: frames so large that pushing one to a stalled WebSocket holds the server's task up."""
     provisioning: dict[str, str | int] = {"frame_ms": frame_ms} if frame_ms else {}
-    if clients.get("stalled"):
+    if clients.get("stalled") or push_blocks:
         provisioning = BLOCKING_STREAM
     elif clients.get("stalled_ws"):
         provisioning = SMALL_FRAMES
@@ -66,7 +69,7 @@ def graceful(stream_mode: str, *, tls: bool = False, frame_ms: int | None = None
         stream_mode,
         image="release",
         tls=tls,
-        note=f"{frame_ms}_ms" if frame_ms else "",
+        note=f"{frame_ms}_ms" if frame_ms else "push_blocks" if push_blocks else "",
         provisioning=provisioning,
     )
 
@@ -103,6 +106,7 @@ SCENARIOS = (
     graceful("workers", mjpeg=2, stalled=1),
     graceful("workers", mjpeg=1, ws=2, stalled=1),
     graceful("workers", mjpeg=2, ws=1, stalled_ws=1),
+    graceful("workers", ws=2, stalled_ws=1, push_blocks=True),
     graceful("workers", tls=True, mjpeg=1, ws=1, stalled=1),
     graceful("inline"),
     graceful("inline", mjpeg=1),
@@ -130,4 +134,13 @@ SCENARIOS = (
         trigger={"reuse": True},
     ),
     Scenario("close_all", StreamPlan(mjpeg=3), seen.stops_over_closed_sockets, kind="observation"),
+    Scenario(
+        "close_all",
+        StreamPlan(mjpeg=3),
+        seen.panics_under_workers,
+        "workers",
+        kind="observation",
+        provisioning={"frame_ms": 300},
+        expect_panic=ExpectedPanic(kind="guru_meditation"),
+    ),
 )

@@ -55,6 +55,41 @@ static void object_can_be_deleted_at_once(void)
     }
 }
 
+static esp_err_t say_nothing(httpd_req_t *req)
+{
+    return httpd_resp_send(req, NULL, 0);
+}
+
+static void never_run(void *arg)
+{
+    (void)arg;
+    TEST_FAIL("work that was queued on a deleted object ran");
+}
+
+/* The next object gets the slot and, most likely, the memory of the last one; its handle is another all the same. */
+static void stale_handle_is_noticed_when_another_object_has_its_memory(void)
+{
+    httpd_graceful_stop_config_t limits = HTTPD_GRACEFUL_STOP_CONFIG_DEFAULT();
+    httpd_graceful_stop_handle_t stale;
+    TEST_EQ(ESP_OK, httpd_graceful_stop_create(&limits, &stale));
+    TEST_EQ(ESP_OK, httpd_graceful_stop_delete(stale));
+    server_start();
+    const httpd_uri_t uri = {.uri = "/new", .method = HTTP_GET, .handler = say_nothing};
+    const httpd_config_t config = HTTPD_DEFAULT_CONFIG();
+    TEST_EQ(ESP_ERR_INVALID_ARG, httpd_graceful_stop_start(stale, &config));
+    TEST_EQ(ESP_ERR_INVALID_ARG, httpd_graceful_stop_register_uri_handler(stale, &uri));
+    TEST_EQ(ESP_ERR_INVALID_ARG, httpd_graceful_stop_queue_work(stale, never_run, never_run, NULL));
+    TEST_EQ(ESP_ERR_INVALID_ARG, httpd_graceful_stop_set_limits(stale, 1, 1, 1));
+    TEST_EQ(ESP_ERR_INVALID_ARG, httpd_graceful_stop_lease(stale));
+    httpd_graceful_stop_release(stale); /* nothing: the lease of another is not given back */
+    TEST_TRUE(httpd_graceful_stop_server(stale) == NULL);
+    TEST_EQ(ESP_ERR_INVALID_ARG, httpd_graceful_stop_stop(stale, NULL));
+    TEST_EQ(ESP_ERR_INVALID_ARG, httpd_graceful_stop_delete(stale));
+    TEST_TRUE(!httpd_graceful_stop_stopping(gs));
+    server_stop_ok();
+    server_end();
+}
+
 typedef struct {
     httpd_graceful_stop_report_t report;
     esp_err_t err;
@@ -87,6 +122,39 @@ static void two_callers_get_one_result(void)
     TEST_EQ(1, callers[0].report.sessions);
     client_close(client);
     server_end();
+}
+
+static void deleting_task(void *arg)
+{
+    caller_t *caller = arg;
+    caller->err = httpd_graceful_stop_delete(gs);
+    xSemaphoreGive(caller->done);
+    vTaskDelete(NULL);
+}
+
+/* Of two callers, one is held up inside stop() when the other deletes the object. */
+static void object_stays_while_a_call_is_inside(void)
+{
+    server_start();
+    atomic_store(&frame_ms, 200);
+    client_t *client = client_stream(PORT, "/stream");
+    caller_t slow = {.done = xSemaphoreCreateBinary()}, deleter = {.done = xSemaphoreCreateBinary()};
+    TaskHandle_t slow_task;
+    TEST_TRUE(xTaskCreate(calling_task, "slow", 4096, &slow, 5, &slow_task) == pdPASS);
+    TEST_EVENTUALLY(httpd_graceful_stop_stopping(gs)); /* so it is inside, and waits for the stream's next frame */
+    vTaskSuspend(slow_task);
+    server_stop_ok();
+    TEST_TRUE(xTaskCreate(deleting_task, "deleter", 4096, &deleter, 5, NULL) == pdPASS);
+    TEST_TRUE(xSemaphoreTake(deleter.done, pdMS_TO_TICKS(200)) == pdFALSE);
+    vTaskResume(slow_task);
+    TEST_TRUE(xSemaphoreTake(slow.done, pdMS_TO_TICKS(2000)) == pdTRUE);
+    TEST_TRUE(xSemaphoreTake(deleter.done, pdMS_TO_TICKS(2000)) == pdTRUE);
+    TEST_EQ(ESP_OK, slow.err);
+    TEST_EQ(ESP_OK, deleter.err);
+    vSemaphoreDelete(slow.done);
+    vSemaphoreDelete(deleter.done);
+    client_close(client);
+    gs = NULL;
 }
 
 /* ---- On the server's own task ----------------------------------------------------------------------------------- */
@@ -404,7 +472,9 @@ void app_main(void)
     TEST_RUN(stop_without_a_server_is_ok);
     TEST_RUN(running_server_is_neither_started_again_nor_deleted);
     TEST_RUN(object_can_be_deleted_at_once);
+    TEST_RUN(stale_handle_is_noticed_when_another_object_has_its_memory);
     TEST_RUN(two_callers_get_one_result);
+    TEST_RUN(object_stays_while_a_call_is_inside);
     TEST_RUN(stop_on_the_servers_own_task_is_refused);
     TEST_RUN(stop_in_an_event_handler_is_ok_and_tells_its_phases);
     TEST_RUN(one_of_two_servers_stops_alone);

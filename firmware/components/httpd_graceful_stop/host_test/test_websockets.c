@@ -10,6 +10,9 @@
 #include "esp_timer.h"
 #include "server.h"
 
+/* When the server's own task is held up by a client that does not read: three pings, 50 ms apart, show it. */
+#define CLOSE_BESIDE_MS (100 + PROMPT_MS + 10)
+
 static void check_closed_1001(client_t *client)
 {
     TEST_TRUE(client_wait_end(client, 1000));
@@ -75,7 +78,10 @@ static void close_survives_frames_that_cross_it(void)
     server_end();
 }
 
-/* A handler that does not end by itself holds the loop until it is cut; then there is still time for CLOSE. */
+/*
+ * A handler that does not end by itself holds the loop until it is cut. When that is a client's doing that does not
+ * read, CLOSE does not wait for it; otherwise there is still time for it after the cut.
+ */
 static void gets_close_1001_beside(const char *request, bool reads)
 {
     server_start();
@@ -85,8 +91,10 @@ static void gets_close_1001_beside(const char *request, bool reads)
         client_read(stream);
     }
     vTaskDelay(pdMS_TO_TICKS(300));
+    int64_t since_us = esp_timer_get_time();
     httpd_graceful_stop_report_t report = server_stop_ok();
     check_closed_1001(client);
+    TEST_WITHIN(0, reads ? DRAIN_MS + CUT_MS : CLOSE_BESIDE_MS, (client->ended_us - since_us) / 1000);
     TEST_EQ(1, report.forced_count);
     TEST_WITHIN(DRAIN_MS, DRAIN_MS + CUT_MS, report.phase_ms[0] + report.phase_ms[1]);
     client_close(stream);
@@ -114,6 +122,73 @@ static void silent_websocket_is_cut_at_the_drain_limit(void)
     TEST_EQ(1, report.forced_count);
     TEST_WITHIN(DRAIN_MS, DRAIN_MS + CUT_MS, report.phase_ms[0] + report.phase_ms[1]);
     client_close(client);
+    server_end();
+}
+
+/* ---- A push from the server's own task -------------------------------------------------------------------------- */
+
+static uint8_t pushed[2000];
+static _Atomic unsigned pushed_to_reader;
+static _Atomic bool push_stalls;
+
+/* To both in turn, until a stop is asked for. What it sends to the one that does not read soon finds no room. */
+static void push(void *arg)
+{
+    const int *fds = arg; /* the reader's, the stalled one's */
+    httpd_handle_t server = httpd_graceful_stop_server(gs);
+    httpd_ws_frame_t frame = {.type = HTTPD_WS_TYPE_BINARY, .payload = pushed, .len = sizeof(pushed)};
+    while (!httpd_graceful_stop_stopping(gs)) {
+        TEST_EQ(ESP_OK, httpd_ws_send_frame_async(server, fds[0], &frame));
+        atomic_fetch_add(&pushed_to_reader, 1);
+        atomic_store(&push_stalls, true);
+        if (httpd_ws_send_frame_async(server, fds[1], &frame) != ESP_OK) {
+            break; /* cut */
+        }
+        atomic_store(&push_stalls, false);
+    }
+}
+
+static void wait_until_stalled(void)
+{
+    unsigned sent = 0;
+    do {
+        sent = atomic_load(&pushed_to_reader);
+        vTaskDelay(pdMS_TO_TICKS(100));
+    } while (!atomic_load(&push_stalls) || sent == 0 || sent != atomic_load(&pushed_to_reader));
+}
+
+static void push_that_a_client_stalls_does_not_delay_the_others_close(void)
+{
+    server_start();
+    client_t *reading = client_websocket(PORT, "/ws", true);
+    int fds[3];
+    size_t count = 3;
+    TEST_EQ(ESP_OK, httpd_get_client_list(httpd_graceful_stop_server(gs), &count, fds));
+    TEST_EQ(1, count);
+    const int reading_fd = fds[0];
+    client_t *stalled = client_websocket(PORT, "/ws", false);
+    client_t *bystander = client_websocket(PORT, "/ws", true);
+    count = 3;
+    TEST_EQ(ESP_OK, httpd_get_client_list(httpd_graceful_stop_server(gs), &count, fds));
+    int to[2] = {reading_fd, fds[1]};
+    TEST_EQ(reading_fd, fds[0]);
+    atomic_store(&pushed_to_reader, 0);
+    TEST_EQ(ESP_OK, httpd_graceful_stop_queue_work(gs, push, NULL, to));
+    wait_until_stalled();
+    int64_t since_us = esp_timer_get_time();
+    httpd_graceful_stop_report_t report = server_stop_ok();
+    check_closed_1001(reading);
+    check_closed_1001(bystander);
+    TEST_WITHIN(0, CLOSE_BESIDE_MS, (reading->ended_us - since_us) / 1000);
+    TEST_WITHIN(0, CLOSE_BESIDE_MS, (bystander->ended_us - since_us) / 1000);
+    /* Every frame whole (4 bytes of header), and the CLOSE (4 bytes) last. */
+    TEST_EQ(atomic_load(&pushed_to_reader) * (sizeof(pushed) + 4) + 4, atomic_load(&reading->received));
+    TEST_EQ(2, report.websockets);
+    TEST_EQ(1, report.forced_count); /* the stalled one, which had its whole drain limit */
+    TEST_WITHIN(DRAIN_MS, DRAIN_MS + CUT_MS, report.phase_ms[0] + report.phase_ms[1]);
+    client_close(reading);
+    client_close(bystander);
+    client_close(stalled);
     server_end();
 }
 
@@ -175,6 +250,7 @@ void app_main(void)
     TEST_RUN(websocket_beside_a_stalled_stream_gets_close_1001);
     TEST_RUN(websocket_beside_a_deaf_stream_gets_close_1001);
     TEST_RUN(silent_websocket_is_cut_at_the_drain_limit);
+    TEST_RUN(push_that_a_client_stalls_does_not_delay_the_others_close);
     TEST_RUN(close_waits_for_who_pushes_under_a_lease);
     TEST_END();
 }

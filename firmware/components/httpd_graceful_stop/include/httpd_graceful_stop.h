@@ -102,6 +102,7 @@ typedef enum {
 
 /* ---- Life ------------------------------------------------------------------------------------------------------- */
 
+/** An object, by number: nothing can be read through it, and no other object ever has the same one. */
 typedef struct httpd_graceful_stop *httpd_graceful_stop_handle_t;
 
 /**

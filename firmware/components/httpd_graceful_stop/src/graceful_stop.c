@@ -18,6 +18,8 @@
 #define HEAP_MEASURED_MS 150
 /* How often a caller looks whether a limit has passed. The end itself wakes it. */
 #define LOOK_MS          20
+/* The drain phase has taken so much more than its limit: the helper is held up. */
+#define HELD_UP_MS       100
 
 ESP_EVENT_DEFINE_BASE(HTTPD_GRACEFUL_STOP_EVENT);
 
@@ -33,19 +35,12 @@ TickType_t stop_ticks_until(uint32_t deadline_ms)
     return left_ms > 0 ? (TickType_t)left_ms / portTICK_PERIOD_MS + 1 : 1;
 }
 
-void stop_wake(httpd_graceful_stop_handle_t gs)
+void stop_wake(stop_object_t *gs)
 {
     xTaskNotifyGive(gs->task);
 }
 
-void stop_woken(httpd_graceful_stop_handle_t gs)
-{
-    stop_enter();
-    gs->waking--;
-    stop_exit();
-}
-
-void stop_notify(httpd_graceful_stop_handle_t gs)
+void stop_notify(stop_object_t *gs)
 {
     if (peek(gs->state) == STATE_STOPPING) {
         poke(gs->changed, true);
@@ -65,30 +60,27 @@ void stop_post(int32_t id, const httpd_graceful_stop_report_t *report)
     esp_event_post(HTTPD_GRACEFUL_STOP_EVENT, id, report, sizeof(*report), 0);
 }
 
-esp_err_t httpd_graceful_stop_set_limits(httpd_graceful_stop_handle_t gs, uint32_t drain_ms, uint32_t shutdown_ms,
+esp_err_t httpd_graceful_stop_set_limits(httpd_graceful_stop_handle_t handle, uint32_t drain_ms, uint32_t shutdown_ms,
                                          uint32_t stop_ms)
 {
-    if (stop_state(gs) == STATE_DELETED) {
-        return ESP_ERR_INVALID_ARG;
-    }
     stop_enter();
-    gs->limit_ms[HTTPD_GRACEFUL_STOP_DRAIN] = drain_ms;
-    gs->limit_ms[HTTPD_GRACEFUL_STOP_SHUTDOWN] = shutdown_ms;
-    gs->limit_ms[HTTPD_GRACEFUL_STOP_STOP] = stop_ms;
+    stop_object_t *gs = stop_object(handle);
+    if (gs != NULL) {
+        gs->limit_ms[HTTPD_GRACEFUL_STOP_DRAIN] = drain_ms;
+        gs->limit_ms[HTTPD_GRACEFUL_STOP_SHUTDOWN] = shutdown_ms;
+        gs->limit_ms[HTTPD_GRACEFUL_STOP_STOP] = stop_ms;
+    }
     stop_exit();
-    return ESP_OK;
+    return gs != NULL ? ESP_OK : ESP_ERR_INVALID_ARG;
 }
 
-esp_err_t httpd_graceful_stop_start_with(httpd_graceful_stop_handle_t gs, const httpd_graceful_stop_server_t *server)
+static esp_err_t start_held(stop_object_t *gs, const httpd_graceful_stop_server_t *server)
 {
-    httpd_config_t *httpd = server != NULL ? server->httpd : NULL;
-    if (httpd == NULL || server->start == NULL || server->stop == NULL) {
-        return ESP_ERR_INVALID_ARG;
-    }
     esp_err_t err = stop_change_state(gs, STATE_STOPPED, STATE_STARTING);
     if (err != ESP_OK) {
         return err;
     }
+    httpd_config_t *httpd = server->httpd;
     httpd_handle_t handle = NULL;
     err = sessions_create(gs, httpd->max_open_sockets);
     if (err == ESP_OK) {
@@ -119,35 +111,71 @@ esp_err_t httpd_graceful_stop_start_with(httpd_graceful_stop_handle_t gs, const 
     return err;
 }
 
+esp_err_t httpd_graceful_stop_start_with(httpd_graceful_stop_handle_t handle,
+                                         const httpd_graceful_stop_server_t *server)
+{
+    bool whole = server != NULL && server->httpd != NULL && server->start != NULL && server->stop != NULL;
+    stop_object_t *gs = whole ? stop_hold(handle) : NULL;
+    if (gs == NULL) {
+        return ESP_ERR_INVALID_ARG;
+    }
+    esp_err_t err = start_held(gs, server);
+    stop_let_go(gs);
+    return err;
+}
+
 static esp_err_t start_plain(httpd_handle_t *out, void *config)
 {
     return httpd_start(out, config);
 }
 
-esp_err_t httpd_graceful_stop_start(httpd_graceful_stop_handle_t gs, const httpd_config_t *config)
+esp_err_t httpd_graceful_stop_start(httpd_graceful_stop_handle_t handle, const httpd_config_t *config)
 {
     if (config == NULL) {
         return ESP_ERR_INVALID_ARG;
     }
     httpd_config_t own = *config;
     const httpd_graceful_stop_server_t server = {&own, start_plain, httpd_stop, &own};
-    return httpd_graceful_stop_start_with(gs, &server);
+    return httpd_graceful_stop_start_with(handle, &server);
 }
 
-httpd_handle_t httpd_graceful_stop_server(httpd_graceful_stop_handle_t gs)
+httpd_handle_t httpd_graceful_stop_server(httpd_graceful_stop_handle_t handle)
 {
-    return stop_state(gs) != STATE_DELETED ? peek(gs->server) : NULL;
+    stop_enter();
+    stop_object_t *gs = stop_object(handle);
+    httpd_handle_t server = gs != NULL ? peek(gs->server) : NULL;
+    stop_exit();
+    return server;
+}
+
+/*
+ * Where httpd_queue_work() waits for room, the helper may wait there for the very handler that it is to end: those who
+ * wait for it then shut the clients down in its place, as late as it would have.
+ */
+static void force_for_helper(stop_object_t *gs)
+{
+    stop_enter();
+    bool draining = gs->report.phase == HTTPD_GRACEFUL_STOP_DRAIN;
+    int32_t over_ms = (int32_t)(stop_now_ms() - gs->begin_ms - gs->limit_ms[HTTPD_GRACEFUL_STOP_DRAIN]);
+    bool all = over_ms > (int32_t)gs->limit_ms[HTTPD_GRACEFUL_STOP_SHUTDOWN] / 4;
+    stop_exit();
+    if (draining && over_ms > HELD_UP_MS) {
+        sessions_force(gs, all);
+    }
 }
 
 /*
  * Waits for the end of the attempt and copies its report. `idle` is given when no attempt runs: whoever gets it looks,
  * and gives it back. @return false when the limits have passed
  */
-static bool wait_for_end(httpd_graceful_stop_handle_t gs, uint32_t called_ms, httpd_graceful_stop_report_t *report)
+static bool wait_for_end(stop_object_t *gs, uint32_t called_ms, httpd_graceful_stop_report_t *report)
 {
     uint32_t limit_ms;
     do {
         bool ended = xSemaphoreTake(gs->idle, pdMS_TO_TICKS(LOOK_MS)) == pdTRUE;
+        if (IDF_QUEUE_WORK_WAITS && !ended) {
+            force_for_helper(gs);
+        }
         stop_enter();
         *report = gs->report;
         limit_ms = called_ms + gs->limit_ms[HTTPD_GRACEFUL_STOP_STOP] + HEAP_MEASURED_MS;
@@ -165,14 +193,10 @@ static bool wait_for_end(httpd_graceful_stop_handle_t gs, uint32_t called_ms, ht
     return false;
 }
 
-esp_err_t httpd_graceful_stop_stop(httpd_graceful_stop_handle_t gs, httpd_graceful_stop_report_t *report)
+static esp_err_t stop_held(stop_object_t *gs, httpd_graceful_stop_report_t *report)
 {
-    stop_state_t state = stop_state(gs);
-    if (state == STATE_DELETED) {
-        return ESP_ERR_INVALID_ARG;
-    }
     TaskHandle_t self = xTaskGetCurrentTaskHandle();
-    if (self == peek(gs->server_task) || self == gs->task || state == STATE_STARTING) {
+    if (self == peek(gs->server_task) || self == gs->task || peek(gs->state) == STATE_STARTING) {
         return ESP_ERR_INVALID_STATE;
     }
     uint32_t called_ms = stop_now_ms();
@@ -195,10 +219,6 @@ esp_err_t httpd_graceful_stop_stop(httpd_graceful_stop_handle_t gs, httpd_gracef
             xSemaphoreGive(gs->idle);
         }
     }
-    httpd_graceful_stop_report_t own;
-    if (report == NULL) {
-        report = &own;
-    }
     if (!wait_for_end(gs, called_ms, report)) { /* httpd_stop() hangs, or the helper is held up in the network stack */
         report->err = ESP_ERR_TIMEOUT;
         report->total_ms = stop_now_ms() - called_ms;
@@ -207,12 +227,29 @@ esp_err_t httpd_graceful_stop_stop(httpd_graceful_stop_handle_t gs, httpd_gracef
     return report->err;
 }
 
-bool httpd_graceful_stop_stopping(httpd_graceful_stop_handle_t gs)
+esp_err_t httpd_graceful_stop_stop(httpd_graceful_stop_handle_t handle, httpd_graceful_stop_report_t *report)
 {
-    return stop_state(gs) == STATE_STOPPING;
+    stop_object_t *gs = stop_hold(handle);
+    if (gs == NULL) {
+        return ESP_ERR_INVALID_ARG;
+    }
+    httpd_graceful_stop_report_t own;
+    esp_err_t err = stop_held(gs, report != NULL ? report : &own);
+    stop_let_go(gs);
+    return err;
+}
+
+bool httpd_graceful_stop_stopping(httpd_graceful_stop_handle_t handle)
+{
+    stop_enter();
+    stop_object_t *gs = stop_object(handle);
+    bool stopping = gs != NULL && peek(gs->state) == STATE_STOPPING;
+    stop_exit();
+    return stopping;
 }
 
 bool httpd_graceful_stop_requested(httpd_req_t *req)
 {
-    return req != NULL && httpd_graceful_stop_stopping(stop_find(req->handle));
+    stop_object_t *gs = req != NULL ? stop_find(req->handle) : NULL;
+    return gs != NULL && peek(gs->state) == STATE_STOPPING;
 }

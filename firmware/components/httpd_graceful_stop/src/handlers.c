@@ -10,7 +10,7 @@
 
 struct wrapped_handler {
     wrapped_handler_t *next;
-    httpd_graceful_stop_handle_t gs;
+    stop_object_t *gs;
     esp_err_t (*handler)(httpd_req_t *req);
     void *user_ctx;
 #ifdef CONFIG_HTTPD_WS_PRE_HANDSHAKE_CB_SUPPORT
@@ -31,7 +31,7 @@ static esp_err_t refuse_frame(httpd_req_t *req)
 }
 #endif
 
-static esp_err_t refuse(httpd_graceful_stop_handle_t gs, httpd_req_t *req, int fd)
+static esp_err_t refuse(stop_object_t *gs, httpd_req_t *req, int fd)
 {
     (void)fd;
 #ifdef CONFIG_HTTPD_WS_SUPPORT
@@ -52,7 +52,7 @@ static esp_err_t refuse(httpd_graceful_stop_handle_t gs, httpd_req_t *req, int f
 static esp_err_t run_wrapped(httpd_req_t *req)
 {
     wrapped_handler_t *wrapped = req->user_ctx;
-    httpd_graceful_stop_handle_t gs = wrapped->gs;
+    stop_object_t *gs = wrapped->gs;
     req->user_ctx = wrapped->user_ctx;
     int fd = httpd_req_to_sockfd(req);
     stop_enter();
@@ -60,7 +60,7 @@ static esp_err_t run_wrapped(httpd_req_t *req)
     bool stopping = peek(gs->state) == STATE_STOPPING;
     stop_exit();
     esp_err_t err = stopping ? refuse(gs, req, fd) : wrapped->handler(req);
-    poke(gs->inside_fd, -1);
+    poke(gs->inside_fd, INSIDE_NOTHING);
     stop_notify(gs);
     return err;
 }
@@ -87,12 +87,13 @@ static esp_err_t run_post_handshake(httpd_req_t *req)
 }
 #endif
 
-esp_err_t httpd_graceful_stop_register_uri_handler(httpd_graceful_stop_handle_t gs, const httpd_uri_t *uri)
+esp_err_t httpd_graceful_stop_register_uri_handler(httpd_graceful_stop_handle_t handle, const httpd_uri_t *uri)
 {
     if (uri == NULL || uri->handler == NULL) {
         return ESP_ERR_INVALID_ARG;
     }
-    esp_err_t err = httpd_graceful_stop_lease(gs);
+    stop_object_t *gs;
+    esp_err_t err = leases_take(handle, &gs);
     if (err != ESP_OK) {
         return err;
     }
@@ -125,11 +126,11 @@ esp_err_t httpd_graceful_stop_register_uri_handler(httpd_graceful_stop_handle_t 
     gs->handlers = wrapped;
     stop_exit();
 out:
-    httpd_graceful_stop_release(gs);
+    leases_give(gs);
     return err;
 }
 
-void handlers_delete(httpd_graceful_stop_handle_t gs)
+void handlers_delete(stop_object_t *gs)
 {
     wrapped_handler_t *wrapped;
     while ((wrapped = gs->handlers) != NULL) { /* the server has stopped: nobody registers */

@@ -28,6 +28,13 @@ static inline esp_err_t httpd_req_async_handler_complete(httpd_req_t *copy)
 }
 #endif
 
+/* httpd_queue_work() waits for room, without a limit, and loses nothing. An option since 5.0. */
+#ifdef CONFIG_HTTPD_QUEUE_WORK_BLOCKING
+#define IDF_QUEUE_WORK_WAITS 1
+#else
+#define IDF_QUEUE_WORK_WAITS 0
+#endif
+
 #ifdef CONFIG_HTTPD_WS_SUPPORT
 
 /*

@@ -6,10 +6,11 @@
  */
 #include "stop_object.h"
 
-esp_err_t httpd_graceful_stop_lease(httpd_graceful_stop_handle_t gs)
+esp_err_t leases_take(httpd_graceful_stop_handle_t handle, stop_object_t **out)
 {
     stop_enter();
-    esp_err_t err = stop_change_state(gs, STATE_RUNNING, STATE_RUNNING);
+    stop_object_t *gs = *out = stop_object(handle);
+    esp_err_t err = gs == NULL ? ESP_ERR_INVALID_ARG : stop_change_state(gs, STATE_RUNNING, STATE_RUNNING);
     if (err == ESP_OK) {
         gs->leases++;
     }
@@ -17,14 +18,29 @@ esp_err_t httpd_graceful_stop_lease(httpd_graceful_stop_handle_t gs)
     return err;
 }
 
-void httpd_graceful_stop_release(httpd_graceful_stop_handle_t gs)
+void leases_give(stop_object_t *gs)
 {
     stop_enter();
-    gs->leases--; /* from here on the server may stop and the object be deleted, but not before the helper is woken */
-    gs->waking++;
+    gs->leases--; /* from here on the server may stop and the object be deleted, but for the hold */
+    gs->held++;
     stop_exit();
     stop_notify(gs);
-    stop_woken(gs);
+    stop_let_go(gs);
+}
+
+esp_err_t httpd_graceful_stop_lease(httpd_graceful_stop_handle_t handle)
+{
+    stop_object_t *gs;
+    return leases_take(handle, &gs);
+}
+
+void httpd_graceful_stop_release(httpd_graceful_stop_handle_t handle)
+{
+    stop_object_t *gs = stop_hold(handle);
+    if (gs != NULL) {
+        leases_give(gs);
+        stop_let_go(gs);
+    }
 }
 
 esp_err_t httpd_graceful_stop_async_begin(httpd_req_t *req, httpd_req_t **copy)
@@ -35,14 +51,14 @@ esp_err_t httpd_graceful_stop_async_begin(httpd_req_t *req, httpd_req_t **copy)
     if (!IDF_HAS_ASYNC_REQUESTS) {
         return ESP_ERR_NOT_SUPPORTED;
     }
-    httpd_graceful_stop_handle_t gs = stop_find(req->handle);
-    esp_err_t err = httpd_graceful_stop_lease(gs);
+    stop_object_t *gs = stop_find(req->handle); /* its server runs this handler, so it does not go */
+    esp_err_t err = gs == NULL ? ESP_ERR_INVALID_ARG : leases_take(gs->handle, &gs);
     if (err == ESP_OK) {
         err = httpd_req_async_handler_begin(req, copy);
         if (err == ESP_OK) {
             sessions_set_async(gs, httpd_req_to_sockfd(req), NULL, *copy);
         } else {
-            httpd_graceful_stop_release(gs);
+            leases_give(gs);
         }
     }
     return err;
@@ -50,12 +66,12 @@ esp_err_t httpd_graceful_stop_async_begin(httpd_req_t *req, httpd_req_t **copy)
 
 esp_err_t httpd_graceful_stop_async_complete(httpd_req_t *copy)
 {
-    httpd_graceful_stop_handle_t gs = copy != NULL ? stop_find(copy->handle) : NULL;
+    stop_object_t *gs = copy != NULL ? stop_find(copy->handle) : NULL;
     if (gs == NULL) {
         return ESP_ERR_INVALID_ARG;
     }
     sessions_set_async(gs, -1, copy, NULL); /* before it is freed, and its address another copy's */
     esp_err_t err = httpd_req_async_handler_complete(copy);
-    httpd_graceful_stop_release(gs);
+    leases_give(gs);
     return err;
 }

@@ -2,12 +2,16 @@
  * SPDX-License-Identifier: Apache-2.0
  *
  * The objects there are: made, found, freed. Each has a slot, and the slot its own pair of open_fn and close_fn.
+ *
+ * A handle is no address but a number: the slot, and how many objects had been made by then. So the handle of an object
+ * that was deleted is noticed, also when another one has its slot and its memory.
  */
 #include <stdlib.h>
 
 #include "stop_object.h"
 
-static struct httpd_graceful_stop *objects[STOP_MAX_OBJECTS]; /* critical section */
+static stop_object_t *objects[STOP_MAX_OBJECTS]; /* critical section */
+static uintptr_t made;                           /* critical section */
 
 static portMUX_TYPE mux = portMUX_INITIALIZER_UNLOCKED;
 
@@ -21,46 +25,52 @@ void stop_exit(void)
     portEXIT_CRITICAL(&mux);
 }
 
-httpd_graceful_stop_handle_t stop_in_slot(unsigned slot)
+stop_object_t *stop_in_slot(unsigned slot)
 {
     return objects[slot];
 }
 
-/* @return its slot; STOP_MAX_OBJECTS when there is none such. Critical section. */
-static unsigned slot_of(httpd_graceful_stop_handle_t gs)
+stop_object_t *stop_object(httpd_graceful_stop_handle_t handle)
 {
-    unsigned slot = 0;
-    while (slot < STOP_MAX_OBJECTS && objects[slot] != gs) {
-        slot++;
+    stop_object_t *gs = objects[(uintptr_t)handle % STOP_MAX_OBJECTS];
+    return gs != NULL && gs->handle == handle && peek(gs->state) != STATE_DELETED ? gs : NULL;
+}
+
+stop_object_t *stop_hold(httpd_graceful_stop_handle_t handle)
+{
+    stop_enter();
+    stop_object_t *gs = stop_object(handle);
+    if (gs != NULL) {
+        gs->held++;
     }
-    return slot;
-}
-
-stop_state_t stop_state(httpd_graceful_stop_handle_t gs)
-{
-    stop_enter();
-    stop_state_t state = gs != NULL && slot_of(gs) < STOP_MAX_OBJECTS ? peek(gs->state) : STATE_DELETED;
     stop_exit();
-    return state;
+    return gs;
 }
 
-esp_err_t stop_change_state(httpd_graceful_stop_handle_t gs, stop_state_t from, stop_state_t to)
+void stop_let_go(stop_object_t *gs)
 {
     stop_enter();
-    stop_state_t state = stop_state(gs);
+    gs->held--;
+    stop_exit();
+}
+
+esp_err_t stop_change_state(stop_object_t *gs, stop_state_t from, stop_state_t to)
+{
+    stop_enter();
+    stop_state_t state = peek(gs->state);
     if (state == from) {
         poke(gs->state, to);
     }
     stop_exit();
-    return state == from ? ESP_OK : state == STATE_DELETED ? ESP_ERR_INVALID_ARG : ESP_ERR_INVALID_STATE;
+    return state == from ? ESP_OK : ESP_ERR_INVALID_STATE;
 }
 
-httpd_graceful_stop_handle_t stop_find(httpd_handle_t server)
+stop_object_t *stop_find(httpd_handle_t server)
 {
-    httpd_graceful_stop_handle_t found = NULL;
+    stop_object_t *found = NULL;
     stop_enter();
     for (unsigned i = 0; server != NULL && i < STOP_MAX_OBJECTS; i++) {
-        httpd_graceful_stop_handle_t gs = objects[i];
+        stop_object_t *gs = objects[i];
         if (gs != NULL && peek(gs->server) == server && (found == NULL || peek(gs->state) == STATE_RUNNING)) {
             found = gs;
         }
@@ -69,28 +79,29 @@ httpd_graceful_stop_handle_t stop_find(httpd_handle_t server)
     return found;
 }
 
-/* Puts @p gs where @p from is. @return false when that is nowhere */
-static __attribute__((noinline)) bool set_slot(httpd_graceful_stop_handle_t from, httpd_graceful_stop_handle_t gs)
+static bool take_slot(stop_object_t *gs)
 {
+    unsigned slot = 0;
     stop_enter();
-    unsigned slot = slot_of(from);
+    while (slot < STOP_MAX_OBJECTS && objects[slot] != NULL) {
+        slot++;
+    }
     if (slot < STOP_MAX_OBJECTS) {
         objects[slot] = gs;
-    }
-    if (gs != NULL) {
         gs->slot = (uint8_t)slot;
+        gs->handle = (httpd_graceful_stop_handle_t)(++made * STOP_MAX_OBJECTS + slot);
     }
     stop_exit();
     return slot < STOP_MAX_OBJECTS;
 }
 
-/* With the object goes its slot, if it has one. The locks are made of its own memory: nothing else is to be given back.
- */
-static esp_err_t free_object(httpd_graceful_stop_handle_t gs, esp_err_t err)
+/* Its locks are made of its own memory: nothing else is to be given back. */
+static void free_object(stop_object_t *gs)
 {
-    set_slot(gs, NULL);
+    stop_enter();
+    objects[gs->slot] = NULL;
+    stop_exit();
     free(gs);
-    return err;
 }
 
 esp_err_t httpd_graceful_stop_create(const httpd_graceful_stop_config_t *config, httpd_graceful_stop_handle_t *out)
@@ -98,44 +109,50 @@ esp_err_t httpd_graceful_stop_create(const httpd_graceful_stop_config_t *config,
     if (config == NULL || out == NULL || config->task_stack == 0 || config->task_priority >= configMAX_PRIORITIES) {
         return ESP_ERR_INVALID_ARG;
     }
-    httpd_graceful_stop_handle_t gs = calloc(1, sizeof(*gs));
+    stop_object_t *gs = calloc(1, sizeof(*gs));
     if (gs == NULL) {
         return ESP_ERR_NO_MEM;
     }
     gs->limit_ms[HTTPD_GRACEFUL_STOP_DRAIN] = config->drain_ms;
     gs->limit_ms[HTTPD_GRACEFUL_STOP_SHUTDOWN] = config->shutdown_ms;
     gs->limit_ms[HTTPD_GRACEFUL_STOP_STOP] = config->stop_ms;
-    poke(gs->inside_fd, -1);
+    poke(gs->inside_fd, INSIDE_NOTHING);
     gs->table_lock = xSemaphoreCreateMutexStatic(&gs->table_lock_storage);
     gs->idle = xSemaphoreCreateBinaryStatic(&gs->idle_storage);
     xSemaphoreGive(gs->idle);
-    if (!set_slot(NULL, gs) ||
-        xTaskCreate(stop_task, "httpd_stop", config->task_stack, gs, config->task_priority, &gs->task) != pdPASS) {
-        return free_object(gs, ESP_ERR_NO_MEM);
+    if (!take_slot(gs)) {
+        free(gs);
+        return ESP_ERR_NO_MEM;
     }
-    *out = gs;
+    if (xTaskCreate(stop_task, "httpd_stop", config->task_stack, gs, config->task_priority, &gs->task) != pdPASS) {
+        free_object(gs);
+        return ESP_ERR_NO_MEM;
+    }
+    *out = gs->handle;
     return ESP_OK;
 }
 
-esp_err_t httpd_graceful_stop_delete(httpd_graceful_stop_handle_t gs)
+esp_err_t httpd_graceful_stop_delete(httpd_graceful_stop_handle_t handle)
 {
-    stop_enter();
+    stop_object_t *gs = stop_hold(handle);
+    if (gs == NULL) {
+        return ESP_ERR_INVALID_ARG;
+    }
     esp_err_t err = stop_change_state(gs, STATE_STOPPED, STATE_DELETED);
     if (err == ESP_OK) {
-        gs->waking++;
+        stop_wake(gs);
     }
-    stop_exit();
+    stop_let_go(gs);
     if (err != ESP_OK) {
         return err;
     }
-    stop_wake(gs);
-    stop_woken(gs);
     bool gone;
-    do { /* it waits for nothing now, so this is a matter of a tick or two */
+    do { /* it waits for nothing but calls that are about to return, so this is a matter of a tick or two */
         vTaskDelay(1);
         stop_enter();
         gone = gs->task_gone;
         stop_exit();
     } while (!gone);
-    return free_object(gs, ESP_OK);
+    free_object(gs);
+    return ESP_OK;
 }

@@ -14,17 +14,20 @@
 
 #include "stop_object.h"
 
-static __attribute__((noinline)) void lock(httpd_graceful_stop_handle_t gs)
+/* Looks in a row, one with each ping, at which a WebSocket must have been writable to be taken for one at rest. */
+#define LOOKS_AT_REST 3
+
+static __attribute__((noinline)) void lock(stop_object_t *gs)
 {
     xSemaphoreTake(gs->table_lock, portMAX_DELAY);
 }
 
-static __attribute__((noinline)) void unlock(httpd_graceful_stop_handle_t gs)
+static __attribute__((noinline)) void unlock(stop_object_t *gs)
 {
     xSemaphoreGive(gs->table_lock);
 }
 
-esp_err_t sessions_create(httpd_graceful_stop_handle_t gs, unsigned slots)
+esp_err_t sessions_create(stop_object_t *gs, unsigned slots)
 {
     gs->sessions = calloc(slots + 1, sizeof(session_t)); /* never none, and the last one is never used */
     if (gs->sessions == NULL) {
@@ -38,13 +41,16 @@ esp_err_t sessions_create(httpd_graceful_stop_handle_t gs, unsigned slots)
     return ESP_OK;
 }
 
-void sessions_delete(httpd_graceful_stop_handle_t gs)
+void sessions_delete(stop_object_t *gs)
 {
-    free(gs->sessions); /* the server is gone, and nobody looks */
+    lock(gs); /* the server is gone, but a caller of stop() may be in sessions_force() */
+    free(gs->sessions);
+    gs->sessions = gs->sessions_end = NULL;
+    unlock(gs);
 }
 
 /* The next open one that is not ended, after @p last or the first. table_lock held. */
-static session_t *next_open(httpd_graceful_stop_handle_t gs, session_t *last)
+static session_t *next_open(stop_object_t *gs, session_t *last)
 {
     for (session_t *s = last != NULL ? last + 1 : gs->sessions; s < gs->sessions_end; s++) {
         if (s->fd >= 0 && !s->ended) {
@@ -55,7 +61,7 @@ static session_t *next_open(httpd_graceful_stop_handle_t gs, session_t *last)
 }
 
 /* table_lock held. fd -1 finds a free entry. */
-static session_t *find_session(httpd_graceful_stop_handle_t gs, int fd)
+static session_t *find_session(stop_object_t *gs, int fd)
 {
     for (session_t *s = gs->sessions; s < gs->sessions_end; s++) {
         if (s->fd == fd) {
@@ -65,7 +71,7 @@ static session_t *find_session(httpd_graceful_stop_handle_t gs, int fd)
     return NULL;
 }
 
-void sessions_set_async(httpd_graceful_stop_handle_t gs, int fd, httpd_req_t *from, httpd_req_t *to)
+void sessions_set_async(stop_object_t *gs, int fd, httpd_req_t *from, httpd_req_t *to)
 {
     lock(gs);
     for (session_t *s = gs->sessions; s < gs->sessions_end; s++) {
@@ -89,7 +95,7 @@ static void end_session(session_t *session)
     session->ended = true;
 }
 
-static void force_session(httpd_graceful_stop_handle_t gs, session_t *session)
+static void force_session(stop_object_t *gs, session_t *session)
 {
     end_session(session);
     stop_count(&gs->report.forced_count);
@@ -100,7 +106,7 @@ static void force_session(httpd_graceful_stop_handle_t gs, session_t *session)
  * there, closing both would send a reset, and a reset makes many clients throw away the CLOSE. The server goes on
  * reading, until the client's own CLOSE or FIN.
  */
-static void send_close(httpd_graceful_stop_handle_t gs, session_t *session)
+static void send_close(stop_object_t *gs, session_t *session)
 {
     static const char close_1001[] = {(char)0x88, 2, 1001 >> 8, (char)(1001 & 0xff)};
     /* TLS has no MSG_DONTWAIT. But a socket that is writable has room for a record as short as this. */
@@ -118,25 +124,39 @@ static void send_close(httpd_graceful_stop_handle_t gs, session_t *session)
 }
 
 /*
- * A session is at rest here: its task is in this function, and async requests are known. What remains is what somebody
- * pushes under a lease, to a session unknown; it is asked to stop, and gets half the drain limit for it. One who needs
- * longer is held up by a client that does not read, so that the writable ones are at rest even then.
+ * What somebody pushes under a lease goes to a session unknown. Whoever pushes is asked to stop, and gets half the
+ * drain limit for it. One who needs longer is held up by a client that does not read, so that the writable ones are at
+ * rest even then. table_lock held.
  */
-bool sessions_drain(httpd_graceful_stop_handle_t gs)
+static unsigned count_pushing(stop_object_t *gs)
 {
-    bool clear = true;
-    lock(gs);
     stop_enter();
     unsigned pushing = gs->leases;
     stop_exit();
     for (session_t *s = NULL; (s = next_open(gs, s)) != NULL;) {
-        pushing -= s->async != NULL;
+        pushing -= s->async != NULL; /* its session is known */
     }
-    bool hold_close = pushing != 0 && (int32_t)(peek(gs->hold_until_ms) - stop_now_ms()) > 0;
+    return pushing;
+}
+
+static bool may_close(stop_object_t *gs, unsigned pushing)
+{
+    return pushing == 0 || (int32_t)(peek(gs->hold_until_ms) - stop_now_ms()) <= 0;
+}
+
+/*
+ * A session is at rest here: its task is in this function, async requests are known, and who pushes has been asked.
+ */
+bool sessions_drain(stop_object_t *gs)
+{
+    bool clear = true;
+    lock(gs);
+    unsigned pushing = count_pushing(gs);
+    bool close = may_close(gs, pushing);
     for (session_t *s = NULL; (s = next_open(gs, s)) != NULL;) {
         if (s->async == NULL) {
             if (idf_is_ws_session(peek(gs->server), s->fd)) {
-                if (!s->close_sent && !hold_close) {
+                if (!s->close_sent && close) {
                     send_close(gs, s);
                 }
             } else if (pushing == 0 && (s->request_given || !is_ready(s->fd, POLLIN))) {
@@ -152,7 +172,36 @@ bool sessions_drain(httpd_graceful_stop_handle_t gs)
     return clear;
 }
 
-void sessions_force(httpd_graceful_stop_handle_t gs, bool all)
+/*
+ * The server's task, in a handler or in work that is known here, is held up by a client that does not read. It sends
+ * nothing else meanwhile, and reads from nobody but the handler's own client: so another WebSocket that was writable at
+ * each look is at rest. It gets its CLOSE now, and not when that client has been cut. Not so with TLS: its send needs
+ * more stack than the helper has.
+ */
+void sessions_close_beside_stalled(stop_object_t *gs)
+{
+    int inside_fd = peek(gs->inside_fd);
+    if (inside_fd == INSIDE_NOTHING || gs->server_stop != httpd_stop) {
+        return;
+    }
+    lock(gs);
+    bool stalled = false;
+    for (session_t *s = NULL; (s = next_open(gs, s)) != NULL;) {
+        bool writable = is_ready(s->fd, POLLOUT);
+        s->writable_looks = writable ? s->writable_looks + 1 : 0;
+        stalled = stalled || !writable;
+    }
+    stalled = stalled && may_close(gs, count_pushing(gs));
+    for (session_t *s = NULL; stalled && (s = next_open(gs, s)) != NULL;) {
+        if (s->writable_looks >= LOOKS_AT_REST && s->fd != inside_fd && s->async == NULL && !s->close_sent &&
+            idf_is_ws_session(peek(gs->server), s->fd)) {
+            send_close(gs, s);
+        }
+    }
+    unlock(gs);
+}
+
+void sessions_force(stop_object_t *gs, bool all)
 {
     int inside_fd = peek(gs->inside_fd);
     lock(gs);
@@ -166,7 +215,8 @@ void sessions_force(httpd_graceful_stop_handle_t gs, bool all)
     }
     any = any || all;
     for (session_t *s = NULL; (s = next_open(gs, s)) != NULL;) {
-        if (any || s->fd == inside_fd || s->async != NULL || s->close_sent || !is_ready(s->fd, POLLOUT)) {
+        bool silent = s->close_sent && stop_loop_is_back(gs); /* otherwise its answer may lie there, unread */
+        if (any || s->fd == inside_fd || s->async != NULL || silent || !is_ready(s->fd, POLLOUT)) {
             force_session(gs, s);
         }
     }
@@ -179,7 +229,7 @@ void sessions_force(httpd_graceful_stop_handle_t gs, bool all)
  */
 static esp_err_t on_open(httpd_handle_t server, int fd, unsigned slot)
 {
-    httpd_graceful_stop_handle_t gs = stop_in_slot(slot);
+    stop_object_t *gs = stop_in_slot(slot);
     bool refuse = peek(gs->state) == STATE_STOPPING;
     poke(gs->server_task, xTaskGetCurrentTaskHandle());
 
@@ -206,7 +256,7 @@ static esp_err_t on_open(httpd_handle_t server, int fd, unsigned slot)
 
 static void on_close(httpd_handle_t server, int fd, unsigned slot)
 {
-    httpd_graceful_stop_handle_t gs = stop_in_slot(slot);
+    stop_object_t *gs = stop_in_slot(slot);
     bool told_user = false;
     lock(gs);
     session_t *session = find_session(gs, fd);

@@ -44,12 +44,13 @@ typedef enum {
 
 /* A client. */
 typedef struct {
-    int fd;             /* -1 = free */
-    httpd_req_t *async; /* the worker's copy of its request, while one is out */
-    bool told_user;     /* the application's open_fn has seen it, so its close_fn must, too */
-    bool ended;         /* shutdown() in both directions is done: nothing to wait for */
-    bool close_sent;    /* CLOSE 1001 and FIN are out, the client's CLOSE is awaited */
-    bool request_given; /* it had an unread request when the server was drained, and was left to the server once */
+    int fd;                 /* -1 = free */
+    httpd_req_t *async;     /* the worker's copy of its request, while one is out */
+    bool told_user;         /* the application's open_fn has seen it, so its close_fn must, too */
+    bool ended;             /* shutdown() in both directions is done: nothing to wait for */
+    bool close_sent;        /* CLOSE 1001 and FIN are out, the client's CLOSE is awaited */
+    uint8_t writable_looks; /* in a row, while the server's task was held up */
+    bool request_given;     /* it had an unread request when the server was drained, and was left to the server once */
 } session_t;
 
 typedef struct {
@@ -60,16 +61,22 @@ typedef struct {
 
 typedef struct wrapped_handler wrapped_handler_t; /* handlers.c */
 
+/* What the server's task is inside of, when it is no session's handler. */
+enum {
+    INSIDE_NOTHING = -1, /* its loop, or what is not known here */
+    INSIDE_WORK = -2,    /* work that was queued here */
+};
+
 /* The storage comes last: what lies within 128 bytes of the beginning is reached by the shortest instructions. */
-struct httpd_graceful_stop {
+typedef struct stop_object {
     /* Critical section. */
     _Atomic uint8_t state; /* stop_state_t */
     _Atomic bool attempt;  /* one is asked for, or runs */
     bool task_gone;
     uint8_t slot;
-    uint8_t waking;          /* tasks about to wake the helper, which must not end before they have */
+    uint8_t held;            /* calls that use the object, which must not go before they have returned */
     unsigned leases;         /* all that are out, those of async requests among them */
-    _Atomic int inside_fd;   /* the session whose wrapped handler runs; -1 = none */
+    _Atomic int inside_fd;   /* the session whose wrapped handler runs, or INSIDE_... */
     uint32_t begin_ms;       /* of the attempt */
     uint32_t phase_begin_ms; /* of the phase in the report; in the last one, httpd_stop() can only be joined */
 
@@ -82,6 +89,7 @@ struct httpd_graceful_stop {
     _Atomic bool changed;           /* something ended since the last ping */
 
     /* Set by create(). */
+    httpd_graceful_stop_handle_t handle;
     TaskHandle_t task;
     SemaphoreHandle_t table_lock;
     SemaphoreHandle_t idle; /* given while no attempt runs; the report is complete then */
@@ -106,7 +114,7 @@ struct httpd_graceful_stop {
 
     work_item_t work[STOP_MAX_WORK]; /* critical section */
     StaticSemaphore_t table_lock_storage, idle_storage;
-};
+} stop_object_t;
 
 /* objects.c */
 
@@ -115,27 +123,28 @@ void stop_enter(void);
 void stop_exit(void);
 
 /** The object that has that slot: of one whose server runs, so that it cannot go. */
-httpd_graceful_stop_handle_t stop_in_slot(unsigned slot);
+stop_object_t *stop_in_slot(unsigned slot);
 
-/** The state of @p gs; STATE_DELETED for what is no object that create() made and delete() has not freed. */
-stop_state_t stop_state(httpd_graceful_stop_handle_t gs);
+/** The object of a handle; NULL when it has been deleted, or never was. Critical section, or it may go meanwhile. */
+stop_object_t *stop_object(httpd_graceful_stop_handle_t handle);
 
-/** From one state into another. @return ESP_ERR_INVALID_STATE when it is in neither; ESP_ERR_INVALID_ARG: no object */
-esp_err_t stop_change_state(httpd_graceful_stop_handle_t gs, stop_state_t from, stop_state_t to);
+/** The same for a whole call: it does not go before it is let go. */
+stop_object_t *stop_hold(httpd_graceful_stop_handle_t handle);
+void stop_let_go(stop_object_t *gs);
+
+/** From one state into another. @return ESP_ERR_INVALID_STATE when it is in neither */
+esp_err_t stop_change_state(stop_object_t *gs, stop_state_t from, stop_state_t to);
 
 /** The object that serves @p server, a running one first: a new server may have the address of one just freed. */
-httpd_graceful_stop_handle_t stop_find(httpd_handle_t server);
+stop_object_t *stop_find(httpd_handle_t server);
 
 /* graceful_stop.c */
 
 /** The helper looks at what it has to do, or is waiting for. */
-void stop_wake(httpd_graceful_stop_handle_t gs);
-
-/** Ends what `waking` was counted up for. */
-void stop_woken(httpd_graceful_stop_handle_t gs);
+void stop_wake(stop_object_t *gs);
 
 /** Tells the helper that something it may be waiting for has happened. On the server's task, or under a lease. */
-void stop_notify(httpd_graceful_stop_handle_t gs);
+void stop_notify(stop_object_t *gs);
 
 /** Adds 1 to a counter of the report. */
 void stop_count(uint16_t *counter);
@@ -153,7 +162,7 @@ TickType_t stop_ticks_until(uint32_t deadline_ms);
 void stop_task(void *arg);
 
 /** The server's task has come by its queue of work lately. */
-bool stop_loop_is_back(httpd_graceful_stop_handle_t gs);
+bool stop_loop_is_back(stop_object_t *gs);
 
 /** Runs on the server task; @p arg is the object. Only its having run proves that the loop is back. */
 void stop_ping(void *arg);
@@ -167,23 +176,32 @@ typedef struct {
 
 extern const session_functions_t stop_session_functions[STOP_MAX_OBJECTS]; /* by slot */
 
-esp_err_t sessions_create(httpd_graceful_stop_handle_t gs, unsigned slots);
-void sessions_delete(httpd_graceful_stop_handle_t gs);
+esp_err_t sessions_create(stop_object_t *gs, unsigned slots);
+void sessions_delete(stop_object_t *gs);
 
 /** Where @p fd is @p from, or the async request is (fd -1): it is @p to from now on. */
-void sessions_set_async(httpd_graceful_stop_handle_t gs, int fd, httpd_req_t *from, httpd_req_t *to);
+void sessions_set_async(stop_object_t *gs, int fd, httpd_req_t *from, httpd_req_t *to);
 
 /** Ends what may end by now, on the server task in its loop. @return false when some are to be waited for */
-bool sessions_drain(httpd_graceful_stop_handle_t gs);
+bool sessions_drain(stop_object_t *gs);
+
+/** CLOSE to WebSockets that would wait for it behind a client that does not read. Helper task, with each ping. */
+void sessions_close_beside_stalled(stop_object_t *gs);
 
 /** shutdown() on those that hold the stop up, or on @p all of them. Helper task. */
-void sessions_force(httpd_graceful_stop_handle_t gs, bool all);
+void sessions_force(stop_object_t *gs, bool all);
+
+/* leases.c */
+
+/** As httpd_graceful_stop_lease(). @param out the object, which does not go before the lease is given back */
+esp_err_t leases_take(httpd_graceful_stop_handle_t handle, stop_object_t **out);
+void leases_give(stop_object_t *gs);
 
 /* handlers.c */
 
-void handlers_delete(httpd_graceful_stop_handle_t gs);
+void handlers_delete(stop_object_t *gs);
 
 /* work.c */
 
 /** Calls cancel() for what did not run. Helper task, the server has stopped. */
-void work_cancel_all(httpd_graceful_stop_handle_t gs);
+void work_cancel_all(stop_object_t *gs);

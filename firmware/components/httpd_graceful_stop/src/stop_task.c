@@ -23,7 +23,7 @@
 
 void stop_ping(void *arg)
 {
-    httpd_graceful_stop_handle_t gs = arg;
+    stop_object_t *gs = arg;
     poke(gs->server_task, xTaskGetCurrentTaskHandle());
     if (peek(gs->state) != STATE_STOPPING) {
         return;
@@ -42,7 +42,7 @@ void stop_ping(void *arg)
 /*
  * Queues @p work until it has set @p flag. @return false when the limit has passed since the phase began
  */
-static bool wait_for(httpd_graceful_stop_handle_t gs, _Atomic bool *flag, httpd_work_fn_t work, uint32_t limit_ms)
+static bool wait_for(stop_object_t *gs, _Atomic bool *flag, httpd_work_fn_t work, uint32_t limit_ms)
 {
     uint32_t deadline_ms = gs->phase_begin_ms + limit_ms;
     uint32_t next_ms = stop_now_ms(); /* the first one goes at once */
@@ -51,11 +51,16 @@ static bool wait_for(httpd_graceful_stop_handle_t gs, _Atomic bool *flag, httpd_
         if ((int32_t)(deadline_ms - now_ms) <= 0) {
             return false;
         }
-        if ((int32_t)(now_ms - next_ms) >= 0 || (peek(gs->changed) && !peek(gs->ping_out))) {
+        bool due = (int32_t)(now_ms - next_ms) >= 0, out = peek(gs->ping_out);
+        if ((due && !(IDF_QUEUE_WORK_WAITS && out)) || (peek(gs->changed) && !out)) {
             poke(gs->changed, false); /* first: what changes from here on is seen by it, or asks for another */
             poke(gs->ping_out, true);
             /* A failure is no different from a loss: the next one is due in 50 ms. */
             httpd_queue_work(peek(gs->server), work, gs);
+            next_ms = now_ms + PING_EVERY_MS;
+        }
+        if (due) {
+            sessions_close_beside_stalled(gs);
             next_ms = now_ms + PING_EVERY_MS;
         }
         ulTaskNotifyTake(pdTRUE, stop_ticks_until((int32_t)(deadline_ms - next_ms) < 0 ? deadline_ms : next_ms));
@@ -64,19 +69,18 @@ static bool wait_for(httpd_graceful_stop_handle_t gs, _Atomic bool *flag, httpd_
 }
 
 /* Waits until the server task, back in its loop, has found nothing left to wait for. */
-static bool wait_clear(httpd_graceful_stop_handle_t gs, uint32_t limit_ms)
+static bool wait_clear(stop_object_t *gs, uint32_t limit_ms)
 {
     return wait_for(gs, &gs->loop_clear, stop_ping, limit_ms);
 }
 
-bool stop_loop_is_back(httpd_graceful_stop_handle_t gs)
+bool stop_loop_is_back(stop_object_t *gs)
 {
     return stop_now_ms() - peek(gs->ping_seen_ms) < LOOP_IS_BACK_MS;
 }
 
 /* @return its limit */
-static __attribute__((noinline)) uint32_t begin_phase(httpd_graceful_stop_handle_t gs,
-                                                      httpd_graceful_stop_phase_t phase)
+static __attribute__((noinline)) uint32_t begin_phase(stop_object_t *gs, httpd_graceful_stop_phase_t phase)
 {
     uint32_t now_ms = stop_now_ms();
     stop_enter();
@@ -88,7 +92,7 @@ static __attribute__((noinline)) uint32_t begin_phase(httpd_graceful_stop_handle
 }
 
 /* Completes the report so far and posts it. */
-static void tell(httpd_graceful_stop_handle_t gs, int32_t id)
+static void tell(stop_object_t *gs, int32_t id)
 {
     uint32_t now_ms = stop_now_ms();
     stop_enter();
@@ -101,12 +105,12 @@ static void tell(httpd_graceful_stop_handle_t gs, int32_t id)
     stop_post(id, &report);
 }
 
-static __attribute__((noinline)) void end_phase(httpd_graceful_stop_handle_t gs)
+static __attribute__((noinline)) void end_phase(stop_object_t *gs)
 {
     tell(gs, HTTPD_GRACEFUL_STOP_EVENT_PHASE);
 }
 
-static bool drain_and_shut_down(httpd_graceful_stop_handle_t gs)
+static bool drain_and_shut_down(stop_object_t *gs)
 {
     uint32_t limit_ms = begin_phase(gs, HTTPD_GRACEFUL_STOP_DRAIN);
     poke(gs->hold_until_ms, gs->phase_begin_ms + limit_ms / 2);
@@ -131,7 +135,8 @@ static bool drain_and_shut_down(httpd_graceful_stop_handle_t gs)
 
 static void stop_fence(void *arg)
 {
-    httpd_graceful_stop_handle_t gs = arg;
+    stop_object_t *gs = arg;
+    poke(gs->ping_out, false);
     poke(gs->fence_passed, true);
     stop_wake(gs);
 }
@@ -141,14 +146,14 @@ static void stop_fence(void *arg)
  * would then be lost without an error, and httpd_stop() would wait for ever. Once work that was queued now has run, all
  * that came before it is gone.
  */
-static bool empty_control_socket(httpd_graceful_stop_handle_t gs, uint32_t limit_ms)
+static bool empty_control_socket(stop_object_t *gs, uint32_t limit_ms)
 {
     poke(gs->fence_passed, false);
     return wait_for(gs, &gs->fence_passed, stop_fence, limit_ms);
 }
 
 /* The server's own stop. From 5.0 on it says when its message could not be sent; then it may be asked again. */
-static esp_err_t stop_server(httpd_graceful_stop_handle_t gs)
+static esp_err_t stop_server(stop_object_t *gs)
 {
     uint32_t limit_ms = begin_phase(gs, HTTPD_GRACEFUL_STOP_STOP);
     if (!empty_control_socket(gs, limit_ms)) {
@@ -182,7 +187,7 @@ static void wait_for_idle(UBaseType_t tasks_before)
     vTaskDelay(1); /* FreeRTOS counts a task as gone just before it frees its stack */
 }
 
-static esp_err_t stop_in_phases(httpd_graceful_stop_handle_t gs)
+static esp_err_t stop_in_phases(stop_object_t *gs)
 {
     if (!drain_and_shut_down(gs)) {
         bool stuck = !stop_loop_is_back(gs);
@@ -202,7 +207,7 @@ static esp_err_t stop_in_phases(httpd_graceful_stop_handle_t gs)
     return ESP_OK;
 }
 
-static void run_stop(httpd_graceful_stop_handle_t gs)
+static void run_stop(stop_object_t *gs)
 {
     size_t heap_bytes = heap_free();
     stop_enter();
@@ -240,7 +245,7 @@ static void run_stop(httpd_graceful_stop_handle_t gs)
 
 void stop_task(void *arg)
 {
-    httpd_graceful_stop_handle_t gs = arg;
+    stop_object_t *gs = arg;
     while (peek(gs->state) != STATE_DELETED) {
         ulTaskNotifyTake(pdTRUE, portMAX_DELAY);
         if (peek(gs->state) == STATE_STARTING) {
@@ -251,12 +256,12 @@ void stop_task(void *arg)
             run_stop(gs);
         }
     }
-    /* It may have been woken by an older notification, with delete() still on its way to the call that wakes it. */
+    /* Calls that were under way when delete() was called, delete() itself among them. */
     bool gone;
     do {
         vTaskDelay(1);
         stop_enter();
-        gone = gs->waking == 0;
+        gone = gs->held == 0;
         gs->task_gone = gone;
         stop_exit(); /* the object may be freed from here on */
     } while (!gone);

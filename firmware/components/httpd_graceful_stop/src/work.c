@@ -10,7 +10,7 @@
 #include "stop_object.h"
 
 /* Takes the first item, unless all were taken that had been added by @p until. */
-static __attribute__((noinline)) bool take(httpd_graceful_stop_handle_t gs, unsigned until, work_item_t *item)
+static __attribute__((noinline)) bool take(stop_object_t *gs, unsigned until, work_item_t *item)
 {
     stop_enter();
     bool taken = (int)(until - gs->work_first) > 0;
@@ -21,7 +21,7 @@ static __attribute__((noinline)) bool take(httpd_graceful_stop_handle_t gs, unsi
     return taken;
 }
 
-static unsigned added(httpd_graceful_stop_handle_t gs)
+static unsigned added(stop_object_t *gs)
 {
     stop_enter();
     unsigned count = gs->work_added;
@@ -32,19 +32,23 @@ static unsigned added(httpd_graceful_stop_handle_t gs)
 /* On the server task. No more than were there at first, or an item that queues itself again would keep it here. */
 static void run_queued(void *arg)
 {
+    stop_object_t *gs = arg;
     work_item_t item;
-    for (unsigned until = added(arg); take(arg, until, &item);) {
+    poke(gs->inside_fd, INSIDE_WORK);
+    for (unsigned until = added(gs); take(gs, until, &item);) {
         item.work(item.arg);
     }
+    poke(gs->inside_fd, INSIDE_NOTHING);
 }
 
-esp_err_t httpd_graceful_stop_queue_work(httpd_graceful_stop_handle_t gs, httpd_work_fn_t work, httpd_work_fn_t cancel,
-                                         void *arg)
+esp_err_t httpd_graceful_stop_queue_work(httpd_graceful_stop_handle_t handle, httpd_work_fn_t work,
+                                         httpd_work_fn_t cancel, void *arg)
 {
     if (work == NULL) {
         return ESP_ERR_INVALID_ARG;
     }
-    esp_err_t err = httpd_graceful_stop_lease(gs); /* the server must not go before the datagram is out */
+    stop_object_t *gs;
+    esp_err_t err = leases_take(handle, &gs); /* the server must not go before the datagram is out */
     if (err != ESP_OK) {
         return err;
     }
@@ -68,11 +72,11 @@ esp_err_t httpd_graceful_stop_queue_work(httpd_graceful_stop_handle_t gs, httpd_
         }
         stop_exit();
     }
-    httpd_graceful_stop_release(gs);
+    leases_give(gs);
     return err;
 }
 
-void work_cancel_all(httpd_graceful_stop_handle_t gs)
+void work_cancel_all(stop_object_t *gs)
 {
     work_item_t item;
     while (take(gs, added(gs), &item)) {

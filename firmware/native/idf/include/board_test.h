@@ -4,7 +4,8 @@
  * Test programs for the board (native-board --program TEST): checks that tell what they saw, and the way out.
  *
  * A test program defines app_main(), runs its cases with TEST_RUN and ends with TEST_END(). A check that fails prints
- * one line and ends the program with code 1 at once, since the other tasks may still be running.
+ * one line and ends the program with code 1 at once, since the other tasks may still be running. "--only NAME" on the
+ * command line runs that case alone.
  */
 #pragma once
 
@@ -66,9 +67,15 @@ extern char **board_argv;
         TEST_TRUE(condition);                                          \
     } while (0)
 
+#define TEST_IS_WANTED(name) \
+    (board_argc < 3 || strcmp(board_argv[1], "--only") != 0 || strcmp(board_argv[2], name) == 0)
+
 /** A board that panics starts again: the tests are not run a second time. */
 #define TEST_RUN(test)                                          \
     do {                                                        \
+        if (!TEST_IS_WANTED(#test)) {                           \
+            break;                                              \
+        }                                                       \
         if (board_hello()->reset_reason == BOARD_RESET_PANIC) { \
             TEST_FAIL("%s", "there was a panic");               \
         }                                                       \

@@ -1,0 +1,110 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Shows that the tests of the component see what they are there for: each break of breaks.toml must make its test fail.
+
+    run.py BUILD [WORD...]     BUILD: the native build tree; WORD: only breaks whose promise, file or test has it
+
+The component is copied, so that nobody's sources are touched. Each test is run whole first: what fails anyway shows
+nothing. Exit code: 0 every break was seen, 1 one was not, 2 it could not be tried.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+HERE = Path(__file__).resolve().parent
+COMPONENT = HERE.parent.parent
+TEST_LIMIT_S = 120  # the stop that a break makes hang is bounded; its test's own clean-up may not be
+
+
+@dataclass(frozen=True)
+class Break:
+    """One row of breaks.toml."""
+
+    promise: str
+    file: str
+    find: str
+    replace: str
+    program: str
+    test: str
+
+    def apply(self, text: str) -> str:
+        if text.count(self.find) != 1:
+            sys.exit(f"breaks.toml: {self.promise!r}: {self.find!r} is {text.count(self.find)} times in {self.file}")
+        return text.replace(self.find, self.replace)
+
+
+class Mutant:
+    """The copy of the component, and the test programs built from it."""
+
+    def __init__(self, build: Path, board_options: dict[str, list[str]]) -> None:
+        self._build = build
+        self._copy = build / "graceful_stop_host_test" / "mutant"
+        self._board_options = board_options
+        for folder in ("src", "include"):
+            for source in (COMPONENT / folder).iterdir():
+                self.write(f"{folder}/{source.name}", source.read_text())
+
+    def write(self, name: str, text: str) -> None:
+        path = self._copy / name
+        if not path.exists() or path.read_text() != text:  # an unchanged file keeps its time, and is not compiled again
+            path.write_text(text)
+
+    def passes(self, program: str, test: str) -> bool:
+        made = subprocess.run(
+            ["ninja", "-C", self._build, "--quiet", "native-board", f"mutant_{program}"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if made.returncode != 0:
+            print(f"it does not compile:\n{made.stdout}{made.stderr}")
+            sys.exit(2)
+        board = [str(self._build / "native-board"), *self._board_options.get(program, [])]
+        elf = self._build / "graceful_stop_host_test" / f"mutant_{program}"
+        try:
+            ran = subprocess.run(
+                [*board, "--program", str(elf), "--only", test], capture_output=True, timeout=TEST_LIMIT_S, check=False
+            )
+        except subprocess.TimeoutExpired:
+            return False
+        if f"- {test}\n" not in ran.stdout.decode(errors="replace").replace("\r", ""):
+            print(f"{program} has no test {test}")
+            sys.exit(2)
+        return b"all passed" in ran.stdout
+
+
+def main() -> None:
+    build, words = Path(sys.argv[1]).resolve(), sys.argv[2:]
+    with (HERE / "breaks.toml").open("rb") as file:
+        told: dict[str, Any] = tomllib.load(file)
+    breaks = [Break(**row) for row in told["break"]]
+    breaks = [it for it in breaks if all(word in f"{it.promise} {it.file} {it.test}" for word in words)]
+    mutant = Mutant(build, told["board_options"])
+    for program, test in sorted({(it.program, it.test) for it in breaks}):
+        if not mutant.passes(program, test):
+            print(f"{program}: {test} fails without any break")
+            sys.exit(2)
+    unseen = 0
+    for it in breaks:
+        original = (COMPONENT / "src" / it.file).read_text()
+        mutant.write(f"src/{it.file}", it.apply(original))
+        seen = not mutant.passes(it.program, it.test)
+        mutant.write(f"src/{it.file}", original)
+        unseen += not seen
+        print(f"{'seen  ' if seen else 'UNSEEN'}  {it.promise}: {it.program}, {it.test}", flush=True)
+    print(f"{len(breaks) - unseen} of {len(breaks)} breaks were seen")
+    sys.exit(1 if unseen else 0)
+
+
+if __name__ == "__main__":
+    main()
