@@ -359,7 +359,9 @@ static void never_ending_handler_times_out_and_a_retry_succeeds(void)
     httpd_graceful_stop_report_t report;
     int64_t since_us = esp_timer_get_time();
     TEST_EQ(ESP_ERR_TIMEOUT, httpd_graceful_stop_stop(gs, &report));
-    TEST_WITHIN(DRAIN_MS + SHUTDOWN_MS, DRAIN_MS + SHUTDOWN_MS + SLACK_MS, (esp_timer_get_time() - since_us) / 1000);
+    /* Each phase is counted in whole milliseconds, the first of which may be nearly over. */
+    TEST_WITHIN(DRAIN_MS + SHUTDOWN_MS - 2, DRAIN_MS + SHUTDOWN_MS + SLACK_MS,
+                (esp_timer_get_time() - since_us) / 1000);
     TEST_EQ(ESP_ERR_TIMEOUT, report.err);
     TEST_EQ(1, report.remaining);
     TEST_EQ(1, report.forced_count);
@@ -457,7 +459,7 @@ static void server_stop_that_hangs_times_out_and_is_joined(void)
     for (int i = 0; i < 2; i++) { /* the second call joins: its limit counts from its own beginning */
         int64_t since_us = esp_timer_get_time();
         TEST_EQ(ESP_ERR_TIMEOUT, httpd_graceful_stop_stop(gs, &report));
-        TEST_WITHIN(STOP_MS, STOP_MS + SLACK_MS, (esp_timer_get_time() - since_us) / 1000);
+        TEST_WITHIN(STOP_MS - 1, STOP_MS + SLACK_MS, (esp_timer_get_time() - since_us) / 1000);
         TEST_EQ(HTTPD_GRACEFUL_STOP_STOP, report.phase);
     }
     atomic_store(&stop_may_return, true);
