@@ -10,6 +10,7 @@
 
 #include "beat.h"
 #include "board_report.h"
+#include "boot_fault.h"
 #include "events.h"
 #include "mqtt_link.h"
 #include "network.h"
@@ -47,20 +48,25 @@ void app_main(void)
     const bool update_only = update_only_is_noted();
     const char *missing;
     const esp_err_t provisioned = settings_load(&missing);
+    boot_fault("panic");
+    boot_fault("hang_early");
     ESP_ERROR_CHECK(self_test_start());
     if (provisioned != ESP_OK) {
         event("unprovisioned", "\"err\":\"%s\",\"key\":\"%s\"", esp_err_to_name(provisioned), missing);
         return; /* and the beats go on */
     }
 
+    boot_fault("hang");
     ESP_ERROR_CHECK(network_start());
     network_wait_up(UINT32_MAX);
     ESP_ERROR_CHECK(update_init());
+    boot_fault("no_broker");
     ESP_ERROR_CHECK(mqtt_link_start(update_on_trigger));
     mqtt_link_wait_up(BROKER_WAIT_MS);
     if (update_only) {
         update_only_run();
     }
+    boot_fault("no_servers");
     ESP_ERROR_CHECK(servers_init());
     ESP_ERROR_CHECK(servers_start());
     mqtt_link_wait_up(UINT32_MAX);

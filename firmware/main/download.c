@@ -97,6 +97,7 @@ static bool is_redirect(int status)
 /* Sends the request, follows redirects, and returns with the response's body to come. */
 static esp_err_t open_response(struct download *d)
 {
+    bool was_tls = strncmp(d->trigger->url, "https://", 8) == 0;
     for (int redirects = 0; redirects <= REDIRECTS_MAX; redirects++) {
         d->last_byte_us = esp_timer_get_time();
         limit_wait(d);
@@ -115,9 +116,14 @@ static esp_err_t open_response(struct download *d)
                 return fail(d, "http_status", err);
             }
             esp_http_client_close(d->http);
-            if (settings()->ca == NULL && esp_http_client_get_transport_type(d->http) == HTTP_TRANSPORT_OVER_SSL) {
+            const bool tls = esp_http_client_get_transport_type(d->http) == HTTP_TRANSPORT_OVER_SSL;
+            if (tls && settings()->ca == NULL) {
                 return fail(d, "no_ca", ESP_ERR_NOT_SUPPORTED);
             }
+            if (was_tls && !tls) {
+                return fail(d, "plain_http", ESP_ERR_NOT_SUPPORTED);
+            }
+            was_tls = tls;
             continue;
         }
         if (status != 200) {

@@ -29,6 +29,7 @@
 #define RECONNECT_MS  1000
 #define QOS           1
 #define STATUS_BYTES  384
+#define BACKLOG_MAX   16 /* messages; about 3 KB of a chip's heap */
 
 static const char TAG[] = "mqtt_link";
 static esp_mqtt_client_handle_t s_client;
@@ -57,6 +58,14 @@ static void count_undelivered(int change)
         xEventGroupClearBits(s_bits, DELIVERED_BIT);
     }
     xSemaphoreGive(s_lock);
+}
+
+bool mqtt_link_is_backed_up(void)
+{
+    xSemaphoreTake(s_lock, portMAX_DELAY);
+    const bool backed_up = s_undelivered >= BACKLOG_MAX;
+    xSemaphoreGive(s_lock);
+    return backed_up;
 }
 
 static void publish(const char *topic, const char *text, int retain)

@@ -26,5 +26,8 @@ bool mqtt_link_wait_up(uint32_t timeout_ms);
  */
 void mqtt_link_status(const char *step, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/** True while so many messages wait for the broker that one more had better not be published. Any task. */
+bool mqtt_link_is_backed_up(void);
+
 /** Says `offline` and waits until the broker has all that was published. Before a restart. */
 void mqtt_link_say_goodbye(uint32_t timeout_ms);

@@ -23,6 +23,7 @@
 #include "network.h"
 #include "servers.h"
 #include "settings.h"
+#include "update_attempt.h"
 
 #define STACK_BYTES 5120
 #define PRIORITY    (tskIDLE_PRIORITY + 2)
@@ -119,6 +120,7 @@ static void self_test_task(void *arg)
             roll_back("flash");
         } else {
             const char *version = esp_app_get_description()->version;
+            update_attempt_clear();
             atomic_store(&s_pending, false);
             event("valid", "\"version\":\"%s\"", version);
             mqtt_link_status("valid", "\"version\":\"%s\"", version);

@@ -146,6 +146,9 @@ static void read_all(nvs_handle_t nvs, settings_t *s)
     s->self_test_ms = read_u32(nvs, "self_test_ms", 1000, HOUR_MS, CONFIG_HIL_SELF_TEST_DEADLINE_MS);
     s->port_control = read_port(nvs, "port_control", 80);
     s->port_stream = read_port(nvs, "port_stream", 81);
+#if CONFIG_HIL_BOOT_FAULTS
+    read_string(nvs, "boot_fault", s->boot_fault, sizeof(s->boot_fault));
+#endif
     read_trigger_key(nvs, &s->trigger_key);
     s->ca = read_pem(nvs, "ca");
     s->tls_streams = read_u32(nvs, "tls_streams", 0, 1, 0) == 1;

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "esp_err.h"
+#include "sdkconfig.h"
 
 #include "signature.h"
 
@@ -41,6 +42,9 @@ typedef struct {
     const char *server_cert; /* PEM; with tls_streams */
     const char *server_key;  /* PEM; with tls_streams */
     bool tls_streams;
+#if CONFIG_HIL_BOOT_FAULTS
+    char boot_fault[16];
+#endif
 } settings_t;
 
 /**

@@ -22,6 +22,7 @@
 #include "download.h"
 #include "events.h"
 #include "idf_compat.h"
+#include "image_check.h"
 #include "mqtt_link.h"
 #include "self_test.h"
 #include "servers.h"
@@ -29,6 +30,7 @@
 #include "stop_strategies.h"
 #include "trigger.h"
 #include "trigger_counter.h"
+#include "update_attempt.h"
 #include "update_note.h"
 
 #define GOODBYE_MS 1000
@@ -38,6 +40,7 @@ static QueueHandle_t s_queue;
 static atomic_bool s_busy;
 static atomic_uint s_accepted;
 static atomic_uint s_refused;
+static _Atomic(const char *) s_last_failure;
 static trigger_t s_trigger; /* the one that is carried out; too large for a stack; the main task's alone */
 
 static void restart(const char *why)
@@ -72,6 +75,11 @@ static esp_err_t install(const trigger_t *trigger, const char **reason)
     esp_err_t err = download_image(trigger, slot, reason);
     if (err == ESP_OK) {
         mqtt_link_status("verify", "\"version\":\"%s\"", trigger->version);
+        *reason = image_check(slot, trigger);
+        err = *reason == NULL ? ESP_OK : ESP_ERR_OTA_VALIDATE_FAILED;
+    }
+    if (err == ESP_OK) {
+        update_attempt_store(trigger->version); /* without it the update is the same, and only its end is not told */
         err = esp_ota_set_boot_partition(slot);
         *reason = "image";
     }
@@ -97,6 +105,7 @@ static void serve_again(void)
 
 static void tell_failed(const trigger_t *trigger, const char *reason, esp_err_t err)
 {
+    atomic_store(&s_last_failure, reason);
     ESP_LOGE(TAG, "failed: %s (%s)", reason, esp_err_to_name(err));
     mqtt_link_status("failed", "\"reason\":\"%s\",\"err\":\"%s\",\"version\":\"%s\"", reason, esp_err_to_name(err),
                      trigger->version);
@@ -136,7 +145,9 @@ static void refuse(const char *reason)
 {
     atomic_fetch_add(&s_refused, 1);
     event("trigger", "\"accepted\":false,\"reason\":\"%s\"", reason);
-    mqtt_link_status("refused", "\"reason\":\"%s\"", reason);
+    if (!mqtt_link_is_backed_up()) { /* a flood of triggers, each answered, would take all of the heap */
+        mqtt_link_status("refused", "\"reason\":\"%s\"", reason);
+    }
 }
 
 /* @return NULL with s_busy taken and the counter in flash, or the reason. */
@@ -220,8 +231,17 @@ bool update_is_busy(void)
     return atomic_load(&s_busy);
 }
 
+const char *update_last_failure(void)
+{
+    return atomic_load(&s_last_failure);
+}
+
 void update_run(void)
 {
+    const char *rolled_back = update_attempt_report();
+    if (rolled_back != NULL) {
+        atomic_store(&s_last_failure, rolled_back);
+    }
     for (;;) {
         xQueueReceive(s_queue, &s_trigger, portMAX_DELAY);
         update(&s_trigger);

@@ -41,5 +41,11 @@ void update_counts(update_counts_t *out);
 /** True from the acceptance of a trigger until its update has failed. Any task. */
 bool update_is_busy(void);
 
+/**
+ * Why the last update since boot failed, or how the image ended that was rolled back at this boot; NULL when there was
+ * none. Any task.
+ */
+const char *update_last_failure(void);
+
 /** Carries out accepted triggers, one at a time, for ever. */
 void update_run(void) __attribute__((noreturn));
