@@ -9,11 +9,13 @@ VENV := .venv
 PYTHON := $(VENV)/bin/python
 HIL := $(VENV)/bin/hil
 WORKERS ?= 2
+CYCLES ?= 1000
+RUNS ?= 200
 
 C_SOURCES = $(wildcard $(shell git ls-files --cached --others --exclude-standard '*.c' '*.h'))
 
 .PHONY: help hil test setup packages build ctest rig-test test-asan test-tsan sanitizer-smoke \
-    mutations slow benchmark footprint lint format clean
+    mutations slow faults faults-smoke soak flake-hunt benchmark footprint lint format clean
 
 help:
 	@sed -n 's/^#: //p' $(MAKEFILE_LIST)
@@ -23,7 +25,7 @@ hil: build
 	$(HIL) run -n $(WORKERS)
 
 #: make test       all tests and lint
-test: ctest rig-test hil lint
+test: ctest rig-test faults-smoke hil lint
 
 #: make setup      Debian packages, lwIP source, virtual environment
 setup: packages $(LWIP_DIR)/src $(VENV)/.ready
@@ -85,6 +87,23 @@ mutations: build
 #: make slow       the tests that wait for minutes (connections expiring)
 slow: build
 	$(HIL) run -m slow
+
+#: make faults     the update under fire, every row (a quarter of an hour)
+faults: build
+	$(HIL) run -n $(WORKERS) -m faults
+
+faults-smoke: build
+	$(HIL) run -n $(WORKERS) -m smoke
+
+#: make soak       updates back and forth with other clients and faults each time (CYCLES=1000, SEED=…)
+soak: build
+	$(HIL) soak --cycles $(CYCLES) $(if $(SEED),--seed $(SEED))
+
+#: make flake-hunt the native suite over and over (RUNS=200); stops at the first run that fails
+flake-hunt: build
+	@for run in $$(seq $(RUNS)); do \
+	    $(HIL) run -n $(WORKERS) --seed $$run >build/flake-hunt.log 2>&1 || { tail -n 60 build/flake-hunt.log; \
+	        echo "run $$run of $(RUNS) failed"; exit 1; }; echo "run $$run of $(RUNS) passed"; done
 
 #: make benchmark  figures, beside pytest-embedded's own linux DUT, into build/benchmark/latest.json (half an hour)
 benchmark: build

@@ -62,6 +62,8 @@ def pytest_configure(config: pytest.Config) -> None:
         "a control names the panic that must be seen",
     )
     config.addinivalue_line("markers", "slow: waits for minutes; outside the default of 'hil run'")
+    config.addinivalue_line("markers", "faults: the update under fire; outside the default of 'hil run'")
+    config.addinivalue_line("markers", "smoke: of those, a choice that takes less than a minute")
     config.stash[BOARD] = chosen_board(config)
     keeper = RunKeeper(config, _run_dir(config), artifacts_path(config))
     config.stash[KEEPER] = keeper

@@ -16,12 +16,12 @@ SCENARIOS = Path("tests") / "hil"
 
 
 def with_defaults(arguments: Sequence[str], root: Path) -> list[str]:
-    """The user's arguments, and where they say nothing: the scenarios, without the slow ones, told briefly."""
+    """The user's arguments, and where they say nothing: the scenarios without slow ones and faults, told briefly."""
     given = list(arguments)
     if not any(Path(argument.split("::")[0]).exists() for argument in given if not argument.startswith("-")):
         given.append(str(root / SCENARIOS))
     if not any(argument.startswith("-m") for argument in given):
-        given += ["-m", "not slow"]
+        given += ["-m", "not slow and not faults"]
     return [*given, "--tb=short", "-q"]
 
 

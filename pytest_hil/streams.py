@@ -107,30 +107,31 @@ class Streams:
     def mjpeg(self, path: str = "/stream", stall_after: int | None = None) -> MjpegClient:
         where = self._endpoint(STREAM_PORT)
         number, trust = len(self.clients), self.trust
-        return self._add(MjpegClient(where.host, where.port, number, path, stall_after=stall_after, trust=trust))
+        return self.add(MjpegClient(where.host, where.port, number, path, stall_after=stall_after, trust=trust))
 
     def websocket(self, stall_after: int | None = None) -> WebSocketClient:
         where = self._endpoint(STREAM_PORT)
         number, trust = len(self.clients), self.trust
-        return self._add(WebSocketClient(where.host, where.port, number, stall_after=stall_after, trust=trust))
+        return self.add(WebSocketClient(where.host, where.port, number, stall_after=stall_after, trust=trust))
 
     def idle(self) -> IdleClient:
         where = self._endpoint(CONTROL_PORT)
-        return self._add(IdleClient(where.host, where.port, len(self.clients)))
+        return self.add(IdleClient(where.host, where.port, len(self.clients)))
 
     def half(self, board_port: int = STREAM_PORT) -> HalfRequestClient:
         where = self._endpoint(board_port)
-        return self._add(HalfRequestClient(where.host, where.port, len(self.clients)))
+        return self.add(HalfRequestClient(where.host, where.port, len(self.clients)))
 
     def stuck(self) -> StuckClient:
         where = self._endpoint(STREAM_PORT)
-        return self._add(StuckClient(where.host, where.port, len(self.clients)))
+        return self.add(StuckClient(where.host, where.port, len(self.clients)))
 
     def silent(self) -> SilentTlsClient:
         where = self._endpoint(STREAM_PORT)
-        return self._add(SilentTlsClient(where.host, where.port, len(self.clients)))
+        return self.add(SilentTlsClient(where.host, where.port, len(self.clients)))
 
-    def _add(self, client: _Client) -> _Client:
+    def add(self, client: _Client) -> _Client:
+        """Starts it; it is closed with the others."""
         self.clients.append(client)
         self._opened.callback(client.close)
         client.start()

@@ -207,6 +207,9 @@ class EmulatorBoard:
     def loss(self, percent: float) -> None:
         raise NotRun(f"nothing can lose {percent:g} % of the packets of a {self.kind} board")
 
+    def delay(self, ms: int) -> None:
+        raise NotRun(f"nothing can hold the packets of a {self.kind} board back for {ms} ms")
+
     def _running(self) -> Any:
         if self._process is None:
             raise BenchError(f"the {self.kind} board is not running")

@@ -198,3 +198,7 @@ class NativeBoard:
     def loss(self, percent: float) -> None:
         """Loses that share of the packets, both ways."""
         self.control(f"loss {percent:g}")
+
+    def delay(self, ms: int) -> None:
+        """Holds each packet back for so long, both ways."""
+        self.control(f"delay {ms}")

@@ -89,6 +89,9 @@ class Board(Protocol):
     def loss(self, percent: float) -> None:
         """Loses that share of the packets, both ways. Raises NotRun without Capability.DROP_PACKETS."""
 
+    def delay(self, ms: int) -> None:
+        """Holds each packet back for so long, both ways. Raises NotRun without Capability.DROP_PACKETS."""
+
 
 def need(board: Board, capability: Capability) -> None:
     """Raises NotRun when the board cannot do that."""

@@ -197,6 +197,9 @@ class SerialBoard:
     def loss(self, percent: float) -> None:
         raise NotRun(f"nothing between board {self.config.name!r} and the runner can lose {percent:g} % of its packets")
 
+    def delay(self, ms: int) -> None:
+        raise NotRun(f"nothing between board {self.config.name!r} and the runner can hold a packet back for {ms} ms")
+
     # ---- inside
 
     @property

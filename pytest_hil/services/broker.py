@@ -7,9 +7,10 @@ import contextlib
 import os
 import socket
 import subprocess
+import tempfile
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 
@@ -32,11 +33,26 @@ log_type error
 log_type warning
 log_type notice
 log_type information
+max_queued_messages 0
 """
 _SECURE = """\
 certfile {certificate}
 keyfile {key}
 password_file {passwords}
+"""
+# Devices of their own names: each may hear its own triggers and tell its own state, and none can pass for another. A
+# client id is the user's name, or a device could connect by another's id and so throw it out.
+_DEVICES = """\
+acl_file {acl}
+use_username_as_clientid true
+"""
+_ACL = """\
+user {user}
+topic readwrite hil/#
+
+pattern read hil/%u/ota/trigger
+pattern write hil/%u/ota/status
+pattern write hil/%u/state
 """
 # As root mosquitto would change to a user of its own, and so lose its bond with the runner (see process.py).
 _STAY_ROOT = "user root\n"
@@ -50,7 +66,8 @@ class BrokerAccess:
     ca: str  # of the authority that issued it, PEM
     trust: Trust  # the runner's own
     user: str
-    password: str
+    password: str = field(repr=False)
+    devices: Mapping[str, str] = field(default_factory=dict, repr=False)  # passwords by device id, the user's name too
 
 
 class Broker:
@@ -71,6 +88,7 @@ class Broker:
         self.log_path = folder / "broker.log"
         self._folder = folder
         self._fixed_port = port
+        self._secrets: tempfile.TemporaryDirectory[str] | None = None  # results are kept and passed on: not there
         self._process: subprocess.Popen[bytes] | None = None
         self._listening = threading.Event()
         self._log_thread: threading.Thread | None = None
@@ -88,11 +106,13 @@ class Broker:
         return {"ca": access.ca, "broker_user": access.user, "broker_pass": access.password}
 
     def start(self) -> None:
-        """Returns when it listens. Raises BenchError with mosquitto's own words when it cannot."""
+        """Returns when it listens, after a stop at the same port. Raises BenchError with mosquitto's own words when it
+        cannot."""
         self._folder.mkdir(parents=True, exist_ok=True)
         said: Sequence[str] = ()
-        for _ in range(1 if self._fixed_port else ATTEMPTS):
-            self.port = self._fixed_port or free_port()
+        fixed = self._fixed_port or self.port
+        for _ in range(1 if fixed else ATTEMPTS):
+            self.port = fixed or free_port()
             if self._try():
                 return
             said = self.log_path.read_text(errors="replace").splitlines()
@@ -110,7 +130,7 @@ class Broker:
 
         def copy_log() -> None:
             assert process.stdout is not None
-            with process.stdout, self.log_path.open("wb") as log:
+            with process.stdout, self.log_path.open("ab") as log:
                 for line in process.stdout:
                     log.write(line)
                     log.flush()
@@ -135,10 +155,17 @@ class Broker:
         access = self.access
         text = _CONFIG.format(port=self.port, bind=self._bind, anonymous="true" if access is None else "false")
         if access is not None:
-            certificate, key = access.identity.write(self._folder, "broker")
-            passwords = self._folder / "passwords"
-            _write_password(passwords, access)
+            if self._secrets is None:
+                self._secrets = tempfile.TemporaryDirectory(prefix="hil-broker-")
+            secrets = Path(self._secrets.name)
+            certificate, key = access.identity.write(secrets, "broker")
+            passwords, acl = secrets / "passwords", secrets / "acl"
+            _write_passwords(passwords, {access.user: access.password, **access.devices})
             text += _SECURE.format(certificate=certificate, key=key, passwords=passwords)
+            if access.devices:
+                acl.write_text(_ACL.format(user=access.user))
+                acl.chmod(0o600)
+                text += _DEVICES.format(acl=acl)
         return text + (_STAY_ROOT if os.geteuid() == 0 else "")
 
     def _greet(self) -> None:
@@ -163,6 +190,9 @@ class Broker:
             if self._log_thread is not None:
                 self._log_thread.join()
             self._process = None
+        if self._secrets is not None:
+            self._secrets.cleanup()
+            self._secrets = None
 
     def __enter__(self) -> Broker:
         self.start()
@@ -174,9 +204,11 @@ class Broker:
         self.stop()
 
 
-def _write_password(path: Path, access: BrokerAccess) -> None:
+def _write_passwords(path: Path, passwords: Mapping[str, str]) -> None:
+    """Hashed by mosquitto's own program, in place: a command line is for all of the machine to see."""
     path.touch(mode=0o600)
-    said = run_to_end([PASSWORD_PROGRAM, "-b", "-c", str(path), access.user, access.password])
+    path.write_text("".join(f"{user}:{password}\n" for user, password in passwords.items()))
+    said = run_to_end([PASSWORD_PROGRAM, "-U", str(path)])
     if said is not None:
         raise BenchError(f"{PASSWORD_PROGRAM} cannot write {path}: {said}")
 

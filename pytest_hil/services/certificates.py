@@ -7,7 +7,7 @@ import datetime
 import ipaddress
 import ssl
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from cryptography.x509.oid import NameOID
 DAY = datetime.timedelta(days=1)
 # A board without a clock may believe any date; one that asks the runner is at most a time zone away.
 VALID_BEFORE, VALID_FOR = DAY, 7 * DAY
+NO_TIME = datetime.timedelta()
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ class Identity:
     """A certificate and its private key, as PEM."""
 
     certificate: str
-    key: str
+    key: str = field(repr=False)  # no message and no report may tell it
 
     def write(self, folder: Path, name: str) -> tuple[Path, Path]:
         """As two files; returns their paths, the certificate's first."""
@@ -66,10 +67,10 @@ class Authority:
         builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         return _pem(builder.sign(self._key, hashes.SHA256()))
 
-    def issue(self, *names: str) -> Identity:
+    def issue(self, *names: str, expired: bool = False) -> Identity:
         """A server's identity; `names` are host names and addresses, the first its common name too."""
         key = ec.generate_private_key(ec.SECP256R1())
-        builder = self._builder(_named(names[0]), key.public_key())
+        builder = self._builder(_named(names[0]), key.public_key(), -2 * VALID_FOR if expired else NO_TIME)
         builder = builder.add_extension(x509.SubjectAlternativeName([_general(name) for name in names]), critical=False)
         pem_key = key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
@@ -82,8 +83,10 @@ class Authority:
         context.load_verify_locations(cadata=self.certificate)
         return Trust(context, name)
 
-    def _builder(self, subject: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
-        now = datetime.datetime.now(datetime.timezone.utc)
+    def _builder(
+        self, subject: x509.Name, key: ec.EllipticCurvePublicKey, shifted: datetime.timedelta = NO_TIME
+    ) -> x509.CertificateBuilder:
+        now = datetime.datetime.now(datetime.timezone.utc) + shifted
         builder = x509.CertificateBuilder(self._name, subject, key, x509.random_serial_number())
         return builder.not_valid_before(now - VALID_BEFORE).not_valid_after(now + VALID_FOR)
 

@@ -124,7 +124,8 @@ class _Server(ThreadingHTTPServer):
     def finish_request(self, request: Any, client_address: Any) -> None:
         """In the connection's own thread: a client that is slow to shake hands holds up nobody."""
         if self.tls is None:
-            super().finish_request(request, client_address)
+            with contextlib.suppress(ConnectionError):  # a board that resets says no goodbye
+                super().finish_request(request, client_address)
             return
         try:
             request.do_handshake()
@@ -143,6 +144,7 @@ class ImageServer:
         self.began = time.monotonic()
         self.requests: list[Request] = []
         self.failed_handshakes: list[str] = []
+        self.stopping = threading.Event()
         self._contents: dict[str, tuple[bytes, Reply]] = {}
         self._lock = threading.Lock()
         self._recorded = threading.Condition(self._lock)
@@ -193,6 +195,7 @@ class ImageServer:
         self._thread.start()
 
     def stop(self) -> None:
+        self.stopping.set()
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()

@@ -52,6 +52,8 @@ class MqttClient:
             self._client.username_pw_set(access.user, access.password)
         self._client.on_connect = self._on_connect
         self._client.on_subscribe = self._on_subscribe
+        self._client.on_disconnect = self._on_disconnect
+        self._client.reconnect_delay_set(1, 1)
         self._client.on_message = self._on_message
 
     def connect(self, timeout_s: float = CONNECT_TIMEOUT_S) -> None:
@@ -68,8 +70,14 @@ class MqttClient:
             if not self._subscribed:
                 raise BenchError(f"the broker at {self._host}:{self._port} did not confirm the subscription")
 
+    def post(self, topic: str, payload: bytes | str, qos: int = 1) -> None:
+        """Without waiting for the broker: for many at once."""
+        self._client.publish(topic, payload, qos)
+
     def publish(self, topic: str, payload: bytes | str, qos: int = 1) -> None:
-        """Returns when the broker has it."""
+        """Returns when the broker has it; a broker that was restarted is waited for."""
+        with self._condition:
+            self._condition.wait_for(lambda: self._subscribed, CONNECT_TIMEOUT_S)
         info = self._client.publish(topic, payload, qos)
         info.wait_for_publish(PUBLISH_TIMEOUT_S)
         if not info.is_published():
@@ -104,6 +112,10 @@ class MqttClient:
         with self._condition:
             self._subscribed = True
             self._condition.notify_all()
+
+    def _on_disconnect(self, *_: object) -> None:
+        with self._condition:
+            self._subscribed = False
 
     def _on_message(self, _client: paho.Client, _data: object, message: paho.MQTTMessage) -> None:
         with self._condition:

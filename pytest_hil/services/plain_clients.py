@@ -12,7 +12,7 @@ from .client import StreamClient
 CONNECT_TIMEOUT_S = 5.0
 
 
-class _SocketClient(StreamClient):
+class SocketClient(StreamClient):
     """A plain TCP connection."""
 
     def __init__(self, host: str, port: int, number: int = 0) -> None:
@@ -35,7 +35,7 @@ class _SocketClient(StreamClient):
         self._socket.close()
 
 
-class IdleClient(_SocketClient):
+class IdleClient(SocketClient):
     """Gets one page, keeps the connection alive and asks for nothing more."""
 
     kind = "idle"
@@ -63,7 +63,7 @@ class IdleClient(_SocketClient):
         return self._read_to_end()
 
 
-class HalfRequestClient(_SocketClient):
+class HalfRequestClient(SocketClient):
     """Sends the first half of a request and then nothing, so that the server's task waits in receive."""
 
     kind = "half"
@@ -73,7 +73,7 @@ class HalfRequestClient(_SocketClient):
         return self._read_to_end()
 
 
-class StuckClient(_SocketClient):
+class StuckClient(SocketClient):
     """Asks for the page whose handler never ends (control image alone), and reads what it sends."""
 
     kind = "stuck"
@@ -83,7 +83,7 @@ class StuckClient(_SocketClient):
         return self._read_to_end()
 
 
-class SilentTlsClient(_SocketClient):
+class SilentTlsClient(SocketClient):
     """Begins a TLS handshake and says nothing after its first message, so that the server waits in the middle of it."""
 
     kind = "silent"

@@ -50,18 +50,25 @@ class WebSocketClient(StallingClient):
         self._socket.settimeout(None)
         while True:
             try:
-                opcode, data = self._socket.recv_data(control_frame=True)
+                opcode, data = self._next()
             except websocket.WebSocketConnectionClosedException as error:
                 return "eof", str(error)
             if opcode == websocket.ABNF.OPCODE_BINARY:
-                self._take_frame(bytes(data))
+                self._take_frame(data)
                 self._stall()
             elif opcode == websocket.ABNF.OPCODE_CLOSE:
                 code = int.from_bytes(data[:2], "big") if len(data) >= 2 else 1005
-                # The server closes the TCP connection after our answer, which websocket-client has sent.
-                return f"close {code}", bytes(data[2:]).decode("utf-8", "replace")
+                return self._closed(code, data[2:].decode("utf-8", "replace"))
             elif opcode == websocket.ABNF.OPCODE_TEXT:
                 self.check.problems.append(f"a text frame among the binary ones: {data!r}")
+
+    def _next(self) -> tuple[int, bytes]:
+        opcode, data = self._socket.recv_data(control_frame=True)
+        return int(opcode), bytes(data)
+
+    def _closed(self, code: int, reason: str) -> tuple[str, str]:
+        """The server closes the TCP connection after our answer, which websocket-client has sent."""
+        return f"close {code}", reason
 
     def close(self) -> None:
         super().close()

@@ -173,8 +173,9 @@ def test_its_power(subject: Subject) -> None:
     [
         (Capability.LINK_DOWN, lambda b: b.link(False), lambda b: b.link(True)),
         (Capability.DROP_PACKETS, lambda b: b.loss(50), lambda b: b.loss(0)),
+        (Capability.DROP_PACKETS, lambda b: b.delay(5), lambda b: b.delay(0)),
     ],
-    ids=["link down", "drop packets"],
+    ids=["link down", "drop packets", "delay packets"],
 )
 def test_its_network_is_disturbed_or_that_is_not_run(
     subject: Subject, capability: Capability, do: Callable[[Board], None], undo: Callable[[Board], None]

@@ -101,7 +101,8 @@ def test_qemus_flash_survives_its_power(make: Make) -> None:
 
 
 @pytest.mark.parametrize(
-    "ask", [lambda b: b.reset(), lambda b: b.power(False), lambda b: b.link(False), lambda b: b.loss(1)]
+    "ask",
+    [lambda b: b.reset(), lambda b: b.power(False), lambda b: b.link(False), lambda b: b.loss(1), lambda b: b.delay(5)],
 )
 def test_what_esp_emu_cannot_do_is_not_run(make: Make, ask: Callable[[EmulatorBoard], None]) -> None:
     board, _ = make(EspEmuConfig)

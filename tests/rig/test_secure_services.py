@@ -94,9 +94,14 @@ def test_a_broker_with_access_lets_in_who_knows_the_password_and_nobody_else(
         ):
             nameless.sendall(b"\x10\x0f\x00\x04MQTT\x04\x02\x00\x3c\x00\x03hil")  # CONNECT without a user's name
             assert nameless.recv(4) == b"\x20\x02\x00\x05", "CONNACK: not authorized"
-    secrets = [path for path in tmp_path.iterdir() if path.name in ("broker.key", "passwords")]
-    assert [stat.S_IMODE(path.stat().st_mode) for path in secrets] == [0o600, 0o600]
-    assert "open sesame" not in (tmp_path / "passwords").read_text()
+        config = (tmp_path / "mosquitto.conf").read_text().splitlines()
+        secrets = [Path(line.split()[1]) for line in config if line.split()[0] in ("keyfile", "password_file")]
+        assert [stat.S_IMODE(path.stat().st_mode) for path in secrets] == [0o600, 0o600]
+        assert "open sesame" not in secrets[1].read_text()
+    assert [path for path in secrets if path.exists()] == [], "they outlive the broker"
+    kept = "".join(path.read_text() for path in tmp_path.iterdir())
+    assert "open sesame" not in kept
+    assert "PRIVATE KEY" not in kept
 
 
 # ---- image server

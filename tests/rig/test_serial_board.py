@@ -262,7 +262,9 @@ def test_a_power_command_that_fails_is_the_benchs_fault(here: Place) -> None:
 
 
 @pytest.mark.parametrize(
-    "ask", [lambda b: b.power(False), lambda b: b.link(False), lambda b: b.loss(5)], ids=["power", "link", "loss"]
+    "ask",
+    [lambda b: b.power(False), lambda b: b.link(False), lambda b: b.loss(5), lambda b: b.delay(5)],
+    ids=["power", "link", "loss", "delay"],
 )
 def test_what_it_cannot_do_is_not_run(here: Place, ask: Callable[[SerialBoard], None]) -> None:
     board, _ = here.board()
