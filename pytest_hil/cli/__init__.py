@@ -11,10 +11,10 @@ import sys
 import traceback
 
 from ..errors import BenchError, UsageError
-from . import boards, console, doctor, keys, provision, run, scan, trigger
+from . import boards, console, doctor, keys, provision, run, scan, soak, trigger
 from .app import BENCH_FAILED, USAGE, app, say
 
-COMMANDS = (run, scan, doctor, boards, console, trigger, provision, keys)  # importing one registers its command
+COMMANDS = (run, soak, scan, doctor, boards, console, trigger, provision, keys)  # importing one registers its command
 
 __all__ = ["COMMANDS", "app", "main"]
 

@@ -6,6 +6,7 @@ Whatever waits here gives up at once when a panic comes that the test did not an
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,7 +59,9 @@ class Console:
 
     def events_named(self, name: str, since: int = 0, **where: Any) -> list[Event]:
         """All events of that name from line `since` on whose fields have the values of `where`."""
-        return [event for event in self.events if _fits(event, name, since, where)]
+        with self.record.condition:
+            first = bisect_left(self._events.events, since, key=_line_of)
+            return [event for event in self._events.events[first:] if _fits(event, name, since, where)]
 
     @property
     def event_problems(self) -> list[str]:
@@ -124,7 +127,8 @@ class Console:
         `where` gives values that fields must have, `such` any other condition.
         """
 
-        seen = 0
+        with self.record.condition:
+            seen = bisect_left(self._events.events, since, key=_line_of)
 
         def look() -> Event | None:
             nonlocal seen
@@ -152,6 +156,10 @@ class Console:
     def _unexpected_panic(self) -> str | None:
         unexpected = self.unexpected_panics
         return f"a panic came: {unexpected[0]}" if unexpected else None
+
+
+def _line_of(event: Event) -> int:
+    return event.at_line
 
 
 def _fits(event: Event, name: str, since: int, where: Mapping[str, Any]) -> bool:
