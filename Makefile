@@ -15,7 +15,7 @@ RUNS ?= 200
 C_SOURCES = $(wildcard $(shell git ls-files --cached --others --exclude-standard '*.c' '*.h'))
 
 .PHONY: help hil test setup packages build ctest rig-test test-asan test-tsan sanitizer-smoke \
-    mutations slow faults faults-smoke soak flake-hunt benchmark footprint lint format clean
+    mutations slow sweep faults faults-smoke soak flake-hunt benchmark footprint lint format clean
 
 help:
 	@sed -n 's/^#: //p' $(MAKEFILE_LIST)
@@ -58,7 +58,11 @@ ctest: build
 
 #: make rig-test   the rig's own tests
 rig-test: build
-	$(PYTHON) -m pytest tests/rig -n $(WORKERS) -q
+	$(PYTHON) -m pytest tests/rig tests/sweep -n $(WORKERS) -q
+
+#: make sweep      power cuts at every flash operation of updates and rollbacks, into build/sweep/latest.json (half an hour)
+sweep: build
+	$(PYTHON) -m tests.sweep
 
 # A build tree for each sanitizer, beside build/native. -j 1: what runs side by side there is too slow for its limits.
 build/asan/build.ninja: SANITIZER := NATIVE_ASAN

@@ -129,11 +129,28 @@ static void self_test_task(void *arg)
     vTaskDelete(NULL);
 }
 
+/*
+ * An image that otadata does not know runs well, and yet the next one could not be rolled back to it. The boot loader
+ * writes the first entry by itself, but when the power goes half way through that, it never does so again.
+ */
+static void be_known_in_otadata(const esp_partition_t *running)
+{
+    esp_err_t err = esp_ota_set_boot_partition(running);
+    if (err == ESP_OK) {
+        err = esp_ota_mark_app_valid_cancel_rollback();
+    }
+    ESP_LOGW(TAG, "%s was not in otadata: %s", running->label, esp_err_to_name(err));
+}
+
 esp_err_t self_test_start(void)
 {
+    const esp_partition_t *running = esp_ota_get_running_partition();
     esp_ota_img_states_t state;
-    if (esp_ota_get_state_partition(esp_ota_get_running_partition(), &state) != ESP_OK ||
-        state != ESP_OTA_IMG_PENDING_VERIFY) {
+    const esp_err_t known = esp_ota_get_state_partition(running, &state);
+    if (known == ESP_ERR_NOT_FOUND) {
+        be_known_in_otadata(running);
+    }
+    if (known != ESP_OK || state != ESP_OTA_IMG_PENDING_VERIFY) {
         return ESP_OK;
     }
     atomic_store(&s_pending, true);

@@ -24,7 +24,9 @@ static struct {
     bool armed, off;
     long ops_left; /* until the cut; 1 = the next operation */
     long torn_bytes;
+    enum flash_tear tear;
     void (*on_cut)(void);
+    void (*on_op)(uint32_t addr, size_t len, bool is_erase);
 } chip = {.fd = -1, .fd_readonly = -1};
 
 __attribute__((format(printf, 4, 5))) static esp_err_t refuse(esp_err_t err, char *why, size_t why_size,
@@ -90,6 +92,16 @@ void flash_file_cut_after(long ops, long torn_bytes, void (*on_cut)(void))
     chip.on_cut = on_cut;
 }
 
+void flash_file_tear(enum flash_tear how)
+{
+    chip.tear = how;
+}
+
+void flash_file_watch(void (*on_op)(uint32_t addr, size_t len, bool is_erase))
+{
+    chip.on_op = on_op;
+}
+
 unsigned long flash_file_ops(void)
 {
     return chip.ops;
@@ -106,7 +118,7 @@ void flash_file_close(void)
     if (chip.fd_readonly >= 0) {
         close(chip.fd_readonly);
     }
-    memset(&chip, 0, sizeof chip);
+    memset(&chip, 0, sizeof chip); /* FLASH_TEAR_FIRST too */
     chip.fd = chip.fd_readonly = -1;
 }
 
@@ -115,19 +127,43 @@ size_t flash_size(void)
     return chip.size;
 }
 
-/* Counts an operation of len bytes. @return how many of them get done; fewer than len when the power goes now */
-static size_t begin_op(size_t len)
+/* Bytes from..to of an operation get done, and of each byte the bits in mask. */
+struct extent {
+    size_t from, to;
+    uint8_t mask;
+};
+
+static struct extent torn_extent(size_t len, bool is_erase)
 {
+    if (chip.torn_bytes < 0) {
+        return (struct extent){0, 0, 0xFF};
+    }
+    size_t torn = (size_t)chip.torn_bytes < len ? (size_t)chip.torn_bytes : len;
+    switch (chip.tear) {
+    case FLASH_TEAR_LAST:
+        return (struct extent){len - torn, len, 0xFF};
+    case FLASH_TEAR_BITS:
+        return (struct extent){0, len, 0x55};
+    case FLASH_TEAR_ZERO:
+        return (struct extent){0, len, is_erase ? 0x00 : 0x55};
+    default:
+        return (struct extent){0, torn, 0xFF};
+    }
+}
+
+/* Counts an operation. @return what of it gets done: not all of it when the power goes now */
+static struct extent begin_op(uint32_t addr, size_t len, bool is_erase)
+{
+    if (chip.on_op) {
+        chip.on_op(addr, len, is_erase);
+    }
     chip.ops++;
     if (!chip.armed || --chip.ops_left > 0) {
-        return len;
+        return (struct extent){0, len, 0xFF};
     }
     chip.armed = false;
     chip.off = true;
-    if (chip.torn_bytes < 0) {
-        return 0;
-    }
-    return (size_t)chip.torn_bytes < len ? (size_t)chip.torn_bytes : len;
+    return torn_extent(len, is_erase);
 }
 
 static esp_err_t end_op(void)
@@ -168,9 +204,9 @@ esp_err_t flash_write(uint32_t addr, const void *src, size_t len)
     while (err == ESP_OK && len > 0) {
         size_t in_page = FLASH_PAGE - addr % FLASH_PAGE;
         size_t n = len < in_page ? len : in_page;
-        size_t done = begin_op(n);
-        for (size_t i = 0; i < done; i++) {
-            chip.bytes[addr + i] &= from[i];
+        struct extent done = begin_op(addr, n, false);
+        for (size_t i = done.from; i < done.to; i++) {
+            chip.bytes[addr + i] &= from[i] | (uint8_t)~done.mask;
         }
         err = end_op();
         addr += (uint32_t)n;
@@ -178,6 +214,17 @@ esp_err_t flash_write(uint32_t addr, const void *src, size_t len)
         len -= n;
     }
     return err;
+}
+
+static void erase_sector(uint8_t *sector, struct extent done)
+{
+    if (done.mask == 0xFF) {
+        memset(sector + done.from, 0xFF, done.to - done.from);
+        return;
+    }
+    for (size_t i = done.from; i < done.to; i++) {
+        sector[i] = done.mask ? sector[i] | done.mask : 0x00;
+    }
 }
 
 esp_err_t flash_erase(uint32_t addr, size_t len)
@@ -188,7 +235,7 @@ esp_err_t flash_erase(uint32_t addr, size_t len)
     esp_err_t err = check_range(addr, len);
 
     for (; err == ESP_OK && len > 0; addr += FLASH_SECTOR, len -= FLASH_SECTOR) {
-        memset(chip.bytes + addr, 0xFF, begin_op(FLASH_SECTOR));
+        erase_sector(chip.bytes + addr, begin_op(addr, FLASH_SECTOR, true));
         err = end_op();
     }
     return err;

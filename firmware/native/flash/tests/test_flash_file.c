@@ -123,6 +123,58 @@ static void test_cuts(void)
     CHECK_EQ(cuts, 2);
 }
 
+static uint32_t watched_addr;
+static size_t watched_len;
+static bool watched_erase;
+
+static void watch(uint32_t addr, size_t len, bool is_erase)
+{
+    watched_addr = addr;
+    watched_len = len;
+    watched_erase = is_erase;
+}
+
+static void test_tears(void)
+{
+    uint8_t zeros[256] = {0};
+
+    CHECK_EQ(flash_erase(AT, FLASH_SECTOR), ESP_OK);
+    flash_file_watch(watch);
+    flash_file_tear(FLASH_TEAR_LAST);
+    flash_file_cut_after(1, 100, NULL);
+    CHECK_EQ(flash_write(AT, zeros, 256), ESP_FAIL);
+    CHECK(all_are(AT, 156, 0xFF) && all_are(AT + 156, 100, 0x00));
+    CHECK(watched_addr == AT && watched_len == 256 && !watched_erase);
+
+    flash_file_cut_after(1, 100, NULL);
+    CHECK_EQ(flash_erase(AT, FLASH_SECTOR), ESP_FAIL);
+    CHECK(all_are(AT + 156, 100, 0x00));
+    CHECK(watched_addr == AT && watched_len == FLASH_SECTOR && watched_erase);
+
+    flash_file_tear(FLASH_TEAR_BITS);
+    flash_file_cut_after(1, 0, NULL);
+    CHECK_EQ(flash_write(AT, zeros, 156), ESP_FAIL);
+    CHECK(all_are(AT, 156, 0xAA));
+    flash_file_cut_after(1, 0, NULL);
+    CHECK_EQ(flash_erase(AT, FLASH_SECTOR), ESP_FAIL);
+    CHECK(all_are(AT, 156, 0xFF) && all_are(AT + 156, 100, 0x55));
+
+    flash_file_tear(FLASH_TEAR_ZERO);
+    flash_file_cut_after(1, 0, NULL);
+    CHECK_EQ(flash_erase(AT, FLASH_SECTOR), ESP_FAIL);
+    CHECK(all_are(AT, FLASH_SECTOR, 0x00));
+
+    flash_file_cut_after(1, -1, NULL); /* whole all the same */
+    CHECK_EQ(flash_erase(AT, FLASH_SECTOR), ESP_FAIL);
+    CHECK(all_are(AT, FLASH_SECTOR, 0x00));
+
+    flash_file_watch(NULL);
+    flash_file_tear(FLASH_TEAR_FIRST);
+    flash_file_cut_after(0, 0, NULL);
+    CHECK_EQ(flash_erase(AT, FLASH_SECTOR), ESP_OK);
+    CHECK(all_are(AT, FLASH_SECTOR, 0xFF));
+}
+
 static void test_readonly_descriptor(void)
 {
     uint8_t byte = 0;
@@ -146,6 +198,7 @@ int main(int argc, char **argv)
     fixture_case[0] = '\0';
     test_nor();
     test_cuts();
+    test_tears();
     test_readonly_descriptor();
     return 0;
 }
