@@ -12,7 +12,7 @@ from .results.record import TestRecord
 from .services.mqtt import Message
 from .streams import Streams
 
-LOGS = ("console.log", "clients.json", "mqtt.log", "native-board.log")
+LOGS = ("console.log", "console.times", "clients.json", "mqtt.log", "native-board.log")
 
 
 def leave_evidence(
@@ -20,7 +20,8 @@ def leave_evidence(
 ) -> None:
     """Writes the logs that are not there yet, and fills in the record; `run_path` is what log paths are relative to."""
     if streams.clients:
-        streams.write_log(folder / "clients.json")
+        streams.write_log(folder / "clients.json", console.record.began)
+    (folder / "console.times").write_text("".join(f"{line.at_s:.3f}\n" for line in console.record.lines))
     if messages:
         (folder / "mqtt.log").write_text("".join(f"{m.at_s:9.3f}  {m}\n" for m in messages))
     for field, value in figures(console).items():

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Generator, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from .boards.protocol import Board
 from .console.console import Console
 from .errors import HilError, NotRun, UsageError
 from .marker import HilMark
+from .results.bench_key import BenchKey
 from .results.record import TestRecord
 from .results.run_dir import RunDir
 from .rig import Bench, Rig
@@ -52,6 +54,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption("--hil-artifacts", metavar="DIR", help="images to test (default: build/native)")
     group.addoption("--hil-run-dir", metavar="DIR", help="where results go (default: build/hil/<time>)")
+    group.addoption("--hil-bench-key", metavar="FILE", help="signs the results (default: build/bench/bench-key.pem)")
     group.addoption("--hil-seed", type=int, default=1, metavar="N", help="seed of the boards' random numbers (1)")
 
 
@@ -65,7 +68,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "faults: the update under fire; outside the default of 'hil run'")
     config.addinivalue_line("markers", "smoke: of those, a choice that takes less than a minute")
     config.stash[BOARD] = chosen_board(config)
-    keeper = RunKeeper(config, _run_dir(config), artifacts_path(config))
+    keeper = RunKeeper(config, _run_dir(config), artifacts_path(config), _bench_key(config))
     config.stash[KEEPER] = keeper
     config.pluginmanager.register(keeper, "hil-run-keeper")
     # Fixtures of a plugin registered later win over pytest-embedded's own.
@@ -88,6 +91,15 @@ def _run_dir(config: pytest.Config) -> RunDir:
     worker: dict[str, Any] = getattr(config, "workerinput", {})
     chosen = worker.get("hil_run_dir") or config.getoption("--hil-run-dir")
     return RunDir(Path(chosen).absolute()) if chosen else RunDir.new(config.rootpath)
+
+
+def _bench_key(config: pytest.Config) -> BenchKey | None:
+    """Read before anything runs: a key that is none must not be found out after an hour."""
+    chosen = config.getoption("--hil-bench-key")
+    try:
+        return BenchKey.read(Path(chosen)) if chosen else BenchKey.of_project(config.rootpath)
+    except UsageError as error:
+        raise pytest.UsageError(f"--hil-bench-key: {error}") from None
 
 
 def artifacts_path(config: pytest.Config) -> Path:
@@ -137,7 +149,7 @@ def rig(
         artifacts,
         broker,
         image_server,
-        run_dir.test_folder(item.nodeid),
+        run_dir.test_folder(item.nodeid, attempt=len(record.attempts) + 1),
         run_dir.path,
         device_id=f"board-{os.getpid()}-{time.monotonic_ns() % 10**9:09d}",  # retained topics of others are not ours
         seed=request.config.getoption("--hil-seed"),
@@ -182,7 +194,11 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     mark = HilMark.of(item)
     if mark is not None:
-        item.stash[RECORD] = TestRecord(item.nodeid, mark.kind)
+        earlier = item.stash.get(RECORD, None)  # whatever runs a test again does so with the same item
+        item.stash[RECORD] = record = earlier.next_attempt() if earlier else TestRecord(item.nodeid, mark.kind)
+        record.expected_panic = asdict(mark.expect_panic) if mark.expect_panic else None
+        if RIG in item.stash:
+            del item.stash[RIG]
 
 
 @pytest.hookimpl(wrapper=True)

@@ -98,6 +98,7 @@ class Rig:
         board = self.make_board(self.image(image), provisioning or {})
         self._board = board
         self.record.board, self.record.board_kind = self.bench.board.name, board.kind
+        self.record.events = dict(self.bench.board.events) or None
         self._open.callback(board.stop)
         board.start()
         self.record.chip_mac = board.mac
@@ -241,6 +242,7 @@ class Rig:
         self._settled = True
         if self._board is not None:
             self.console.record.linger(LINGER_S)
+        self.streams.over()
         try:
             # The board first: clients that end because it went say nothing about it, and are asked before this.
             self._open.close()

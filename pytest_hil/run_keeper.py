@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import shutil
 import time
 from pathlib import Path
@@ -12,13 +13,15 @@ from typing import Any
 import pytest
 
 from . import __version__
-from .boards.artifacts import Artifacts
+from .boards.artifacts import Artifacts, Image
 from .errors import HilError, NotRun, UsageError
 from .marker import HilMark
 from .report.page import page
+from .results.bench_key import BenchKey
 from .results.merge import merge
 from .results.record import TestRecord
 from .results.run_dir import RunDir
+from .results.signature import sign_results
 
 # What the runner lacked; no firmware can cause it.
 MACHINE_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
@@ -39,15 +42,16 @@ def outcome_of(record: TestRecord, report: pytest.TestReport, error: BaseExcepti
     elif report.when == "call" and record.outcome == "not_run":
         record.outcome = "passed"
     if report.when == "teardown":
-        record.attempts = [{"outcome": record.outcome, "duration_s": record.duration_s}]
+        record.end_attempt()
 
 
 class RunKeeper:
     """Registered as a plugin of its own. Only the controlling process merges."""
 
-    def __init__(self, config: pytest.Config, run_dir: RunDir, artifacts: Path) -> None:
+    def __init__(self, config: pytest.Config, run_dir: RunDir, artifacts: Path, key: BenchKey | None) -> None:
         self.run_dir = run_dir
         self._artifacts = artifacts
+        self._key = key
         self._worker: dict[str, Any] | None = getattr(config, "workerinput", None)
         self._started = time.strftime("%Y-%m-%dT%H:%M:%S%z")
         self._began = time.monotonic()
@@ -77,6 +81,7 @@ class RunKeeper:
             rig_version=__version__,
             images=self._keep_images(),
         )
+        sign_results(self.run_dir.results, self._key)
         (self.run_dir.path / "report.html").write_text(page(results))
         self.run_dir.point_latest()
 
@@ -85,10 +90,15 @@ class RunKeeper:
             images = Artifacts.read(self._artifacts).images.values()
         except UsageError:
             return []
-        for image in images:
-            if image.sdkconfig.is_file():
-                shutil.copyfile(image.sdkconfig, self.run_dir.path / f"sdkconfig-{image.role}")
-        return [image.as_json() for image in images]
+        return [image.as_json() | {"sdkconfig_sha256": self._keep_sdkconfig(image)} for image in images]
+
+    def _keep_sdkconfig(self, image: Image) -> str | None:
+        """Copies it beside the results; returns its digest."""
+        if not image.sdkconfig.is_file():
+            return None
+        kept = self.run_dir.path / f"sdkconfig-{image.role}"
+        shutil.copyfile(image.sdkconfig, kept)
+        return hashlib.sha256(kept.read_bytes()).hexdigest()
 
     def pytest_report_header(self) -> str:
         return f"hil: images from {self._artifacts}, results to {self.run_dir.path}"

@@ -58,6 +58,7 @@ class Streams:
         self._opened = contextlib.ExitStack()
         self.trust: Trust | None = None  # set where the stream server speaks TLS
         self.clients: list[StreamClient] = []
+        self._outlived: set[StreamClient] = set()
         self.served: list[StreamClient] = []  # those whose frames came before `open` returned
 
     def open(self, plan: StreamPlan, stream_mode: str) -> None:
@@ -145,9 +146,15 @@ class Streams:
         """Clients that asked for a stream while another held the server's task."""
         return [client for client in self.clients if client.kind == "mjpeg" and client not in self.served]
 
+    def over(self) -> None:
+        """The test is over, and the board goes next: how those end that are still connected says nothing about it."""
+        self._outlived = {client for client in self.clients if not client.ended.is_set()}
+
     def close(self) -> None:
         self._opened.close()
 
-    def write_log(self, path: Path) -> None:
-        """What each client saw, one JSON object a client."""
-        path.write_text(json.dumps([client.report().as_json() for client in self.clients], indent=1))
+    def write_log(self, path: Path, clock_began: float) -> None:
+        """What each client saw: JSON, one line each. Times count from its own beginning, that from the clock's."""
+        rows = [c.report(clock_began).as_json() | {"outlived_test": c in self._outlived} for c in self.clients]
+        reports = [json.dumps(row) for row in rows]
+        path.write_text("[\n" + ",\n".join(reports) + "\n]\n")

@@ -7,27 +7,18 @@ Every complaint names file and line and says what is allowed. The schema is conf
 from __future__ import annotations
 
 import difflib
-import re
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..errors import UsageError
+from ..toml_file import TomlError, TomlFile
 from .config import KINDS, BoardConfig, NativeConfig
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib  # the same, before Python 3.11
 
 FILE_NAME = "bench.toml"
 NATIVE = "native"
 _BENCH_KEYS = ("bind", "tell")
-_TABLE = re.compile(r"\s*\[\s*([^\[\]]+?)\s*\]\s*(#.*)?$")
-_KEY = re.compile(r"""\s*(?:"([^"]+)"|'([^']+)'|([A-Za-z0-9_-]+))\s*[.=]""")
-_SYNTAX_AT = re.compile(r"(.*) \(at line (\d+), column (\d+)\)")
 
 
 class BenchFileError(UsageError):
@@ -45,12 +36,12 @@ class BenchFile:
     def read(cls, path: Path) -> BenchFile:
         """The file, or without one a bench of the native board alone. Raises BenchFileError."""
         try:
-            text = path.read_text(encoding="utf-8")
+            file = TomlFile.read(path)
         except FileNotFoundError:
             return cls(path, {NATIVE: NativeConfig(name=NATIVE)})
-        except (OSError, UnicodeDecodeError) as error:
-            raise BenchFileError(f"{path} cannot be read: {error}") from None
-        boards = _Checker(path, text).boards()
+        except TomlError as error:
+            raise BenchFileError(str(error)) from None
+        boards = _Checker(file).boards()
         return cls(path, {NATIVE: NativeConfig(name=NATIVE), **boards})
 
     def board(self, name: str) -> BoardConfig:
@@ -68,17 +59,11 @@ def choose(name: str, bench_file: str | None, root: Path) -> BoardConfig:
 
 
 class _Checker:
-    """One file's text, its contents, and the complaints about them."""
+    """One file's contents, and the complaints about them."""
 
-    def __init__(self, path: Path, text: str) -> None:
-        self._path = path
-        self._lines = text.splitlines()
-        try:
-            self._contents: dict[str, Any] = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
-            found = _SYNTAX_AT.fullmatch(str(error))
-            what, line = (found[1], int(found[2])) if found else (str(error), max(len(self._lines), 1))
-            raise BenchFileError(f"{path}:{line}: {what}") from None
+    def __init__(self, file: TomlFile) -> None:
+        self._file = file
+        self._contents = file.contents
 
     def boards(self) -> dict[str, BoardConfig]:
         self._known_keys(self._contents, ("bench", "boards"), ())
@@ -113,7 +98,7 @@ class _Checker:
         values: dict[str, Any] = {
             key: tuple(value) if isinstance(value, list) else value for key, value in {**bench, **given}.items()
         }
-        return kind(name=name, home=self._path.parent, **values)
+        return kind(name=name, home=self._file.path.parent, **values)
 
     def _table(self, name: str) -> dict[str, Any]:
         table = self._contents.get(name, {})
@@ -134,20 +119,4 @@ class _Checker:
             raise self._error((*at, key), f"{value!r} is not allowed; allowed: {meta['allowed']}")
 
     def _error(self, at: tuple[str, ...], what: str) -> BenchFileError:
-        return BenchFileError(f"{self._path}:{self._line_of(at)}: {'.'.join(at)}: {what}")
-
-    def _line_of(self, at: tuple[str, ...]) -> int:
-        """The line that says `at`, or the nearest above it: its own table or key, else its parent's."""
-        best = (0, 1)
-        table: tuple[str, ...] = ()
-        for number, line in enumerate(self._lines, 1):
-            if header := _TABLE.match(line):
-                table = tuple(part.strip().strip("\"'") for part in header[1].split("."))
-                here = table
-            elif key := _KEY.match(line):
-                here = (*table, key[1] or key[2] or key[3])
-            else:
-                continue
-            if at[: len(here)] == here and len(here) > best[0]:
-                best = (len(here), number)
-        return best[1]
+        return BenchFileError(self._file.complaint(at, what))

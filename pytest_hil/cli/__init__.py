@@ -11,10 +11,11 @@ import sys
 import traceback
 
 from ..errors import BenchError, UsageError
-from . import boards, console, doctor, keys, provision, run, scan, soak, trigger
+from . import boards, console, doctor, gate, keys, provision, run, scan, soak, trigger, verify
 from .app import BENCH_FAILED, USAGE, app, say
 
-COMMANDS = (run, soak, scan, doctor, boards, console, trigger, provision, keys)  # importing one registers its command
+# Importing one registers its command.
+COMMANDS = (run, soak, gate, verify, scan, doctor, boards, console, trigger, provision, keys)
 
 __all__ = ["COMMANDS", "app", "main"]
 

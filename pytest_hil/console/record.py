@@ -113,6 +113,11 @@ class ConsoleRecord:
         return self._ended
 
     @property
+    def began(self) -> float:
+        """When the record began, on the monotonic clock."""
+        return self._started
+
+    @property
     def bytes_received(self) -> int:
         return self._bytes
 

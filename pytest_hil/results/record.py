@@ -46,6 +46,19 @@ class TestRecord:
     observed: dict[str, Any] = field(default_factory=dict)  # what an observation saw
     seen: str | None = None  # the same in a few words, for the summary
     failure: str | None = None  # the first line of why
+    expected_panic: dict[str, str | None] | None = None  # the one that the test announced: kind, function
+    events: dict[str, str] | None = None  # log lines that count as events, where the firmware prints none of its own
+
+    def end_attempt(self) -> None:
+        """Notes the attempt that is over. One that passes after another that did not makes the test flaky."""
+        attempt = {"outcome": self.outcome, "duration_s": self.duration_s, "failure": self.failure, "logs": self.logs}
+        if self.outcome == "passed" and any(earlier["outcome"] != "passed" for earlier in self.attempts):
+            self.outcome = "flaky"
+        self.attempts.append(attempt)
+
+    def next_attempt(self) -> TestRecord:
+        """A fresh record of the same test, which knows of the attempts before."""
+        return TestRecord(self.id, self.kind, attempts=self.attempts)
 
     def log(self, path: Path, root: Path) -> None:
         """Adds a log file, by its path below the run's folder."""

@@ -37,10 +37,10 @@ class RunDir:
     def collected(self) -> Path:
         return self.path / "collected.json"
 
-    def test_folder(self, test_id: str) -> Path:
-        """A folder for a test's logs with a name a person can read."""
+    def test_folder(self, test_id: str, attempt: int = 1) -> Path:
+        """A folder for a test's logs with a name a person can read; a test that is run again gets another."""
         name = re.sub(r"[^A-Za-z0-9._+-]+", "-", test_id.rpartition("/")[2]).strip("-")
-        folder = self.path / name[:150]
+        folder = self.path / (name[:150] if attempt == 1 else f"{name[:150]}-attempt-{attempt}")
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 

@@ -40,6 +40,9 @@ class ClientReport:
     first_frame_s: float | None = None
     last_frame_s: float | None = None
     ending: Ending | None = None
+    stalls: bool = False
+    opened_s: float = 0.0  # on the clock of the log it is written beside
+    arrivals: list[tuple[float, int | None]] = field(default_factory=list)  # of each frame: when, and its number
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -61,6 +64,7 @@ class StreamClient:
         self._began = time.monotonic()
         self._first_frame_s: float | None = None
         self._last_frame_s: float | None = None
+        self._arrivals: list[tuple[float, int | None]] = []
         self._closing = False
         self._thread = threading.Thread(target=self._guarded, name=f"{self.kind} {number}", daemon=True)
 
@@ -95,7 +99,8 @@ class StreamClient:
         if self._thread.is_alive():
             self._thread.join(5.0)
 
-    def report(self) -> ClientReport:
+    def report(self, clock_began: float | None = None) -> ClientReport:
+        """`clock_began`: when the clock began, on the monotonic one, that `opened_s` counts on."""
         return ClientReport(
             self.kind,
             self.number,
@@ -106,6 +111,9 @@ class StreamClient:
             self._first_frame_s,
             self._last_frame_s,
             self.ending,
+            self.stalls,
+            0.0 if clock_began is None else round(self._began - clock_began, 3),
+            list(self._arrivals),
         )
 
     def __str__(self) -> str:
@@ -126,8 +134,8 @@ class StreamClient:
 
     def _take_frame(self, frame: bytes) -> None:
         with self._condition:
-            self.check.take(frame)
             self._last_frame_s = self._now()
+            self._arrivals.append((round(self._last_frame_s, 3), self.check.take(frame)))
             if self._first_frame_s is None:
                 self._first_frame_s = self._last_frame_s
             self._condition.notify_all()

@@ -46,16 +46,18 @@ class FrameCheck:
     problems: list[str] = field(default_factory=list)
     _expected: int = 0
 
-    def take(self, frame: bytes) -> None:
+    def take(self, frame: bytes) -> int | None:
+        """The frame's number; None when it is torn."""
         self.byte_count += len(frame)
         try:
             sequence = sequence_of(frame)
         except BadFrame as error:
             self.problems.append(f"frame after {self.frames} good ones is torn: {error}")
-            return
+            return None
         if sequence > self._expected:
             self.problems.append(f"frames lost: {self._expected} to {sequence - 1}")
         elif sequence < self._expected:
             self.problems.append(f"frame {sequence} came again, or too late: expected {self._expected}")
         self._expected = sequence + 1
         self.frames += 1
+        return sequence

@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""clients.json, read again: whether each client got whole frames, none missing, and was let go as promised."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+
+from .reason import Refused
+
+PROMISED = {"mjpeg": "complete", "ws": "close 1001"}  # how a server that stops takes leave of a client that reads
+ENDED_BEFORE_S = 1.0  # a client and the console are read by two threads: so far apart they may tell of the same moment
+
+
+class _Ending(BaseModel):
+    model_config = ConfigDict(extra="allow", frozen=True, strict=True, allow_inf_nan=False)
+
+    how: str
+    at_s: float
+    detail: str = ""
+
+
+class ClientLog(BaseModel):
+    """One client's line."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, strict=True, allow_inf_nan=False)
+
+    kind: str
+    number: int
+    frames: int
+    problems: list[str]
+    ending: _Ending | None
+    stalls: bool
+    opened_s: float
+    outlived_test: bool  # still connected when the board was powered off
+    arrivals: list[tuple[float, int | None]]
+
+    def __str__(self) -> str:
+        return f"{self.kind} client {self.number}"
+
+    @property
+    def promised(self) -> bool:
+        """Whether it is of a kind that the server takes leave of: one that reads a stream."""
+        return self.kind in PROMISED and not self.stalls
+
+    @property
+    def end(self) -> str:
+        """How it ended, in a word or two."""
+        if self.outlived_test or self.ending is None:
+            return "not let go"
+        return self.ending.how
+
+    def served_at(self, moment_s: float) -> bool:
+        """Whether frames came before that moment, and it had not ended long before."""
+        began = self.arrivals[0][0] + self.opened_s if self.arrivals else float("inf")
+        ended = self.ending.at_s + self.opened_s if self.ending else float("inf")
+        return began < moment_s and ended > moment_s - ENDED_BEFORE_S
+
+    def flaws(self) -> Iterator[str]:
+        """What is wrong with its frames, from their own numbers; and whether its summary agrees."""
+        numbers = [number for _, number in self.arrivals if number is not None]
+        torn = len(self.arrivals) - len(numbers)
+        if torn:
+            yield f"{self}: {torn} of {len(self.arrivals)} frames were torn"
+        if numbers != list(range(len(numbers))):
+            at = next(i for i, number in enumerate(numbers) if number != i)
+            yield f"{self}: frame {numbers[at]} came where {at} was due: frames were lost or repeated"
+        if self.frames != len(numbers):
+            yield f"{self}: its summary counts {self.frames} frames, its log has {len(numbers)}"
+        if self.problems and not self.outlived_test:  # else the board went in the middle of a frame
+            yield f"{self}: {self.problems[0]}"
+
+
+_CLIENTS = TypeAdapter(list[ClientLog])
+
+
+def client_logs(content: bytes) -> list[ClientLog]:
+    """Raises Refused."""
+    try:
+        return _CLIENTS.validate_json(content)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        raise Refused(f"clients.json cannot be read: {where + ': ' if where else ''}{first['msg']}") from None
+
+
+def unclean_ends(clients: Iterable[ClientLog], stops_at_s: Iterable[float]) -> Iterator[str]:
+    """Of the clients that were being served when a stop began, what was not as promised."""
+    moments = list(stops_at_s)
+    for client in clients:
+        if not client.promised or not any(client.served_at(moment) for moment in moments):
+            continue
+        how = client.end
+        if how != PROMISED[client.kind]:
+            yield f"{client}: {how}, promised was {PROMISED[client.kind]}"
+        yield from client.flaws()
+
+
+def broken_streams(clients: Iterable[ClientLog]) -> Iterator[str]:
+    """Of clients that no stop and no reset came over: they end when they like, or are let go in order."""
+    for client in clients:
+        if not client.promised or not client.arrivals:
+            continue
+        if client.end not in (PROMISED[client.kind], "left", "not let go"):
+            yield f"{client}: {client.end}, though nothing was stopped"
+        yield from client.flaws()

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a test's raw logs say, read anew by the rig's own scanner: events, panics, resets, how clients ended."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..console.console import Console, ExpectedPanic
+from ..console.events import Event, event_patterns
+from ..console.panic import Panic
+from ..figures import figures
+from ..verdict import complaints
+from .client_log import ClientLog, client_logs
+from .files import read_digested
+from .reason import Refused
+from .run_results import RecordedTest, SignedRun
+
+CONSOLE, TIMES, CLIENTS = "console.log", "console.times", "clients.json"
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One test's logs."""
+
+    console: Console
+    console_sha256: str
+    times: list[float]  # when each line of the console came, in seconds since its record began
+    clients: list[ClientLog]
+
+    def events(self, name: str) -> list[Event]:
+        return self.console.events_named(name)
+
+    def at_s(self, event: Event) -> float:
+        """When the runner received it; never, where the log's times end before it."""
+        return self.times[event.at_line] if event.at_line < len(self.times) else float("inf")
+
+    @property
+    def boots(self) -> list[Event]:
+        return self.events("boot")
+
+    @property
+    def digests(self) -> list[str]:
+        """Of the image, at each boot."""
+        return [str(boot.get("image_sha256")) for boot in self.boots]
+
+    @property
+    def panics(self) -> list[Panic]:
+        return self.console.panics
+
+    def wrong_beside(self, expected: Panic | None) -> list[str]:
+        """What the rig complains of in such a log, forgiving that one panic."""
+        self.console.expected = ExpectedPanic(expected.function, expected.kind) if expected else None
+        return complaints(self.console)
+
+    def figures(self) -> dict[str, Any]:
+        """The record's fields, computed anew."""
+        return figures(self.console)
+
+
+def read_evidence(run: SignedRun, test: RecordedTest) -> Evidence:
+    """Raises Refused with the first log that cannot be used."""
+    contents: dict[str, bytes] = {}
+    digests: dict[str, str] = {}
+    for log in test.logs:
+        name = log.path.rpartition("/")[2]
+        if name in contents:
+            raise Refused(f"two logs are named {name}")
+        contents[name] = read_digested(run.directory, log.path, log.sha256)
+        digests[name] = log.sha256
+    if CONSOLE not in contents:
+        raise Refused(f"it has no {CONSOLE}: nothing shows what its board did")
+    if TIMES not in contents:
+        raise Refused(f"it has no {TIMES}")
+    clients = client_logs(contents[CLIENTS]) if CLIENTS in contents else []
+    console = _replayed(contents[CONSOLE], test.events or {})
+    return Evidence(console, digests[CONSOLE], _times(contents[TIMES]), clients)
+
+
+def _replayed(content: bytes, events: dict[str, str]) -> Console:
+    """As a live console that got these bytes; it writes nothing down."""
+    try:
+        patterns = event_patterns(events)
+    except re.error as error:
+        raise Refused(f"its patterns of events cannot be used: {error}") from None
+    console = Console(Path(os.devnull), patterns=patterns)
+    console.feed(content)
+    console.end("the log ends")
+    return console
+
+
+def _times(content: bytes) -> list[float]:
+    try:
+        return [float(line) for line in content.decode("ascii").splitlines()]
+    except ValueError:
+        raise Refused(f"{TIMES} is no list of times") from None

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Figures of all promises against the policy's limits: stop times, heap, update time, how many tests were flaky."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from .evidence import Evidence
+from .policy import Boards
+from .reason import Margin
+from .scenario_check import Checked
+
+
+@dataclass(frozen=True, order=True)
+class Figure:
+    """One measurement, and where it was made."""
+
+    value: float
+    at: str
+
+
+def percentile(figures: Sequence[Figure], share: float) -> Figure | None:
+    """By the nearest rank: the least figure that so large a share of them does not exceed. Of few it is the largest."""
+    ranked = sorted(figures)
+    return ranked[max(math.ceil(share * len(ranked)), 1) - 1] if ranked else None
+
+
+def margins(name: str, boards: Boards, checked: Sequence[Checked]) -> Iterator[Margin]:
+    """`checked`: the scenarios of one kind of board. Figures are taken from clean promises, the share of all."""
+    limits = boards.limits
+    promises = [(one.test.id, one.evidence) for one in checked if one.evidence and one.test.kind == "promise"]
+    stops = [(figure, forced) for test_id, evidence in promises for figure, forced in stop_times(test_id, evidence)]
+    unforced = [figure for figure, forced in stops if not forced]
+    heap = [figure for test_id, evidence in promises for figure in heap_missing(test_id, evidence)]
+    updates = [figure for test_id, evidence in promises for figure in update_times(test_id, evidence)]
+    for what, limit, figure, unit in (
+        ("stop, p99", limits.stop_p99_ms, percentile([figure for figure, _ in stops], 0.99), "ms"),
+        ("stop that forced nobody, p99", limits.unforced_stop_p99_ms, percentile(unforced, 0.99), "ms"),
+        ("heap not free again", limits.heap_missing_bytes, max(heap, default=None), "bytes"),
+        ("update, longest", limits.ota_max_ms, max(updates, default=None), "ms"),
+    ):
+        value, at = (figure.value, figure.at) if figure else (None, "")
+        yield Margin(f"{name}: {what}", limit, value, unit, at)
+    ran = [one for one in checked if one.test.attempts]
+    flaky = [one for one in ran if one.test.outcome == "flaky"]
+    share = len(flaky) / len(ran) if ran else None
+    yield Margin(f"{name}: flaky share", limits.flaky_share, share, "", flaky[0].test.id if flaky else "")
+
+
+def stop_times(test_id: str, evidence: Evidence) -> Iterator[tuple[Figure, bool]]:
+    """Each stop's own figure, and whether it had to force anybody."""
+    for stop in evidence.events("stop_end"):
+        yield Figure(float(stop["ms"]), test_id), bool(stop.get("forced_count"))
+
+
+def heap_missing(test_id: str, evidence: Evidence) -> Iterator[Figure]:
+    """After the last server of a boot has stopped: free heap before any server less free heap now. What connections
+    that wait for their peers hold is counted apart by the firmware, and not missing."""
+    for ready in evidence.events("ready"):
+        idle = ready.get("heap_idle")
+        stops = [s for s in evidence.events("stop_end") if s.boot == ready.boot and s.at_line > ready.at_line]
+        again = [r for r in evidence.events("ready") if r.boot == ready.boot and r.at_line > ready.at_line]
+        stops = [stop for stop in stops if not again or stop.at_line < again[0].at_line]
+        if idle is None or not stops or any(stop.get("err") != "ESP_OK" for stop in stops):
+            continue
+        last = stops[-1]
+        yield Figure(float(idle) - float(last["heap_after"]) - float(last.get("closing_bytes", 0)), test_id)
+
+
+def update_times(test_id: str, evidence: Evidence) -> Iterator[Figure]:
+    """Of updates that ended well."""
+    for begin in evidence.events("ota_begin"):
+        ends = [e for e in evidence.events("ota_end") if e.boot == begin.boot and e.at_line > begin.at_line]
+        if ends and ends[0].get("err") == "ESP_OK":
+            yield Figure(float(ends[0].t_ms - begin.t_ms), test_id)

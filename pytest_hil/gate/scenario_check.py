@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One scenario's record against its own logs: is what it says of itself what they say, and is nothing wrong in them?"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from ..console.events import Event
+from ..console.panic import Panic
+from ..streams import STREAM_PORT
+from .client_log import broken_streams, unclean_ends
+from .evidence import Evidence, read_evidence
+from .policy import Control, Policy, matches
+from .reason import Reason, Refused
+from .run_results import RecordedTest, SignedRun
+
+COUNTED = "passed"
+CLOCKS_DIFFER_MS = 500  # the two events that tell of a stop may be printed late; by up to 60 ms on a busy machine
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A scenario of one run, and what stands against it."""
+
+    run: SignedRun
+    test: RecordedTest
+    reasons: tuple[Reason, ...]
+    evidence: Evidence | None  # None where it did not pass, or its logs cannot be used
+
+    @property
+    def clean(self) -> bool:
+        return not self.reasons
+
+
+def check(run: SignedRun, test: RecordedTest, policy: Policy, *, exempt: bool) -> Checked:
+    """`exempt`: boards of that kind cannot run it, so that it may be missing."""
+    if test.outcome != COUNTED:
+        missing = test.outcome in ("not_run", "skipped")
+        reasons = () if exempt and missing else (_outcome(test),)
+        return Checked(run, test, reasons, None)
+    try:
+        evidence = read_evidence(run, test)
+    except Refused as refused:
+        return Checked(run, test, (Reason(test.id, str(refused)),), None)
+    try:
+        found = [*_attempts(test), *_summary(test, evidence), *_stop_times(evidence)]
+        found += _logs(run, test, evidence, policy)
+    except (ValueError, TypeError, KeyError, ArithmeticError) as error:
+        found = [f"its events cannot be understood: {type(error).__name__}: {error}"]
+    return Checked(run, test, tuple(Reason(test.id, text) for text in found), None if found else evidence)
+
+
+def _outcome(test: RecordedTest) -> Reason:
+    told = {
+        "failed": "failed",
+        "flaky": "passed only when it was run again: " + ", ".join(attempt.outcome for attempt in test.attempts),
+        "skipped": "was skipped",
+        "not_run": "was not run",
+        "bench_error": "the bench failed",
+    }
+    why = f": {test.failure}" if test.failure else ""
+    return Reason(test.id, told[test.outcome] + why, bench=test.outcome == "bench_error")
+
+
+def _attempts(test: RecordedTest) -> Iterator[str]:
+    if not test.attempts:
+        yield "no attempt is recorded"
+    if any(attempt.outcome != COUNTED for attempt in test.attempts):
+        outcomes = ", ".join(attempt.outcome for attempt in test.attempts)
+        yield f"it is called passed, and its attempts are: {outcomes}"
+
+
+def _summary(test: RecordedTest, evidence: Evidence) -> Iterator[str]:
+    """Stop times, heap, digests, panics: the record's and those of the logs."""
+    for field, value in evidence.figures().items():
+        read, said = _as_json(field, value), _as_json(field, test.said(field))
+        if read != said:
+            yield f"its summary says {field}={_brief(said)}, its console says {_brief(read)}"
+
+
+def _stop_times(evidence: Evidence) -> Iterator[str]:
+    """A stop's own figure against the board's clock at its two ends."""
+    for stop in evidence.events("stop_end"):
+        begins = [begin for begin in evidence.events("stop_begin") if _same_stop(begin, stop)]
+        took = stop.t_ms - begins[-1].t_ms if begins else None
+        if took is None:
+            yield f"a stop ended that never began, at line {stop.at_line + 1} of the log"
+        elif abs(took - stop["ms"]) > CLOCKS_DIFFER_MS:
+            yield f"a stop says that it took {stop['ms']} ms, by its board's clock it took {took} ms"
+
+
+def _same_stop(begin: Event, end: Event) -> bool:
+    same_server = begin.boot == end.boot and begin.get("server") == end.get("server")
+    return same_server and begin.at_line < end.at_line
+
+
+def _as_json(field: str, value: Any) -> Any:
+    plain = json.loads(json.dumps(value))
+    if field == "panics" and isinstance(plain, list):
+        # Frames are decoded with an ELF that need not be at hand here; all else is in the log.
+        return [{k: v for k, v in row.items() if k != "frames"} if isinstance(row, dict) else row for row in plain]
+    return plain
+
+
+def _brief(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 80 else f"{text[:79]}…"
+
+
+def _logs(run: SignedRun, test: RecordedTest, evidence: Evidence, policy: Policy) -> Iterator[str]:
+    control = policy.control(test.id)
+    if (test.kind == "control") != (control is not None):
+        yield f"it is recorded as {test.kind}, the policy {'names it' if control else 'does not name it'} as a control"
+    forgiven = _shown_panic(control, evidence, test) if control else None
+    for panic in evidence.panics:
+        if panic is not forgiven:
+            yield f"a panic {'beside the one it shows' if forgiven else 'in its console'}: {panic}"
+    panicked = {str(panic) for panic in evidence.panics}
+    for complaint in evidence.wrong_beside(forgiven):
+        if not any(text in complaint for text in panicked):
+            yield complaint
+    if control:
+        yield from _shows(control, evidence, forgiven)
+    yield from _boots(run, test, evidence, policy)
+    if test.kind == "promise" and not any(matches(pattern, test.id) for pattern in policy.unclean_ends):
+        yield from _clients(evidence)
+
+
+def _shown_panic(control: Control, evidence: Evidence, test: RecordedTest) -> Panic | None:
+    """The first panic in the function that the policy names, by the log's own words or by a decoded backtrace."""
+    for panic, recorded in zip(evidence.panics, [*test.panics, *({} for _ in evidence.panics)], strict=False):
+        frames = recorded.get("frames")
+        decoded = [row.get("function") for row in frames if isinstance(row, dict)] if isinstance(frames, list) else []
+        if control.panic_in is not None and control.panic_in in (panic.function, *decoded):
+            return panic
+    return None
+
+
+def _shows(control: Control, evidence: Evidence, forgiven: Panic | None) -> Iterator[str]:
+    if control.panic_in is not None and forgiven is None:
+        yield f"the control did not show its failure: no panic in {control.panic_in}"
+    if control.hang_ms is not None:
+        hung = longest_hang_ms(evidence)
+        if hung < control.hang_ms:
+            yield f"the control did not show its failure: no stop hung for {control.hang_ms:g} ms, but for {hung} ms"
+
+
+def longest_hang_ms(evidence: Evidence) -> int:
+    """How long the board lived on, by its own clock, after a stop began that had not ended."""
+    longest = 0
+    for begin in evidence.events("stop_begin"):
+        later = [e for e in evidence.console.events if e.boot == begin.boot and e.at_line > begin.at_line]
+        ends = [e for e in later if e.name == "stop_end" and e.get("server") == begin.get("server")]
+        until = ends[0].t_ms if ends else max((event.t_ms for event in later), default=begin.t_ms)
+        longest = max(longest, until - begin.t_ms)
+    return longest
+
+
+def _boots(run: SignedRun, test: RecordedTest, evidence: Evidence, policy: Policy) -> Iterator[str]:
+    """Which images ran: those of this run, and first the one that the scenario is about."""
+    digests = evidence.digests
+    if not digests:
+        yield "its board never said what it runs"
+        return
+    with_control_image = test.kind != "promise" or any(matches(p, test.id) for p in policy.control_image.promises)
+    about = "control" if with_control_image else "release"
+    allowed = {about, "update", "previous"}
+    known = {image.image_sha256: image.role for image in run.results.images}
+    for number, digest in enumerate(digests, 1):
+        if known.get(digest) not in allowed:
+            what = f"the {known[digest]} image" if digest in known else f"another image, {digest}"
+            yield f"at boot {number} its board ran {what}; {about} is what it has to show"
+            return
+    wanted = run.digest_of(about)
+    if wanted not in digests:
+        yield f"its board never ran the {about} image {wanted}"
+    elif digests[0] != wanted and known.get(digests[0]) != "previous":
+        yield f"its board began with the {known[digests[0]]} image, not with the {about} image"
+
+
+def _clients(evidence: Evidence) -> Iterator[str]:
+    begun = [event for event in evidence.events("stop_begin") if _ended(event, evidence)]
+    if begun:
+        yield from unclean_ends(evidence.clients, [evidence.at_s(event) for event in begun])
+    elif len(evidence.boots) == 1 and not evidence.events("stop_begin"):
+        yield from broken_streams(evidence.clients)
+
+
+def _ended(begin: Event, evidence: Evidence) -> bool:
+    """Of stops that were cut off (the power went, the board was reset) nobody can be let go in order."""
+    return begin.get("server") == STREAM_PORT and any(_same_stop(begin, end) for end in evidence.events("stop_end"))

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""gate.toml: what is wrong with it is one line that names the place, and nothing wrong goes unsaid."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from pytest_hil.errors import UsageError
+from pytest_hil.gate.policy import PolicyFile, matches
+from pytest_hil.run_tests import with_defaults
+
+from .gate_bench import Bench
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
+    return Bench(tmp_path_factory.mktemp("policy"))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"),
+    [
+        (
+            "max_age_days = 7",
+            "max_agee_days = 7",
+            r"gate.toml:2: max_agee_days: unknown key|max_age_days: this key is missing",
+        ),
+        ("max_age_days = 7", "max_age_days = 7\nmax_age = 1", r"gate.toml:3: max_age: unknown key"),
+        ("stop_p99_ms = 2200", "stop_p99 = 2200\nstop_p99_ms = 1", r"boards\.native\.limits\.stop_p99: unknown key"),
+        ("stop_p99_ms = 2200\n", "", r"boards\.native\.limits\.stop_p99_ms: this key is missing"),
+        ("stop_p99_ms = 2200", "stop_p99_ms = nan", r"limits\.stop_p99_ms: "),
+        ("stop_p99_ms = 2200", "stop_p99_ms = inf", r"limits\.stop_p99_ms: "),
+        ("stop_p99_ms = 2200", "stop_p99_ms = -1", r"limits\.stop_p99_ms: "),
+        ("flaky_share = 0.0", "flaky_share = 1.5", r"limits\.flaky_share: "),
+        ("boards = 1", "boards = 0", r"boards\.native\.boards: "),
+        ("cycles = 1", "cycles = 0", r"boards\.native\.cycles: "),
+        ('graceful-*" = 3', 'graceful-*" = 0', r"boards\.native\.required\."),
+        ("hang_ms = 9000", "", r"controls\.1: exactly one of panic_in and hang_ms"),
+        ("hang_ms = 9000", 'hang_ms = 9000\npanic_in = "a"', r"controls\.1: exactly one of panic_in and hang_ms"),
+        ('[["release", "update"]]', "[]", r"chain\.steps: "),
+        ('[["release", "update"]]', '[["release", "moon"]]', r"chain\.steps\.0\.1: "),
+        ('kind = "native"', 'kind = "native', r"gate.toml:\d+: "),
+        ("[chain]", "[chaim]", r"gate.toml:\d+: chai[nm]: (unknown key|this key is missing)"),
+        ('keys = ["bench-key.pub.pem"]', "keys = []", r"gate.toml:1: keys: "),
+        ('keys = ["bench-key.pub.pem"]', 'keys = ["nothing.pem"]', r"nothing.pem cannot be read: No such file"),
+        ('keys = ["bench-key.pub.pem"]', 'keys = ["gate.toml"]', r"gate.toml is no public key in PEM"),
+        (
+            "[boards.native]",
+            '[boards.other]\nkind = "native"\n[boards.native]',
+            r"boards\.other\.target: this key is missing",
+        ),
+    ],
+)
+def test_a_complaint_names_the_place(bench: Bench, tmp_path: Path, old: str, new: str, complaint: str) -> None:
+    text = bench.policy.read_text()
+    assert old in text
+    policy = tmp_path / "gate.toml"
+    policy.write_text(text.replace(old, new, 1))
+    (tmp_path / "bench-key.pub.pem").write_bytes((bench.folder / "bench-key.pub.pem").read_bytes())
+    with pytest.raises(UsageError) as raised:
+        PolicyFile.read(policy)
+    told = str(raised.value)
+    assert re.search(complaint, told), told
+    assert "\n" not in told
+
+
+def test_only_a_star_means_something() -> None:
+    assert matches("a::t[x-*", "a::t[x-1]")
+    assert not matches("a::t[x-*", "b::t[x-1]")
+    assert not matches("a?::t", "ab::t")
+    assert not matches("a.::t", "ab::t")
+    assert matches("*stuck*", "a::t[1_stuck-b]")
+
+
+def test_the_policy_of_this_repository_asks_for_what_its_scenarios_are(pytester: pytest.Pytester) -> None:
+    """`make hil` must be able to pass it, and no scenario that promises something may be left out of it."""
+    key = Bench(pytester.path / "bench").folder / "bench-key.pub.pem"
+    text = (ROOT / "gate.toml").read_text().replace("build/bench/bench-key.pub.pem", str(key))
+    copied = pytester.path / "gate.toml"
+    copied.write_text(text)
+    policy = PolicyFile.read(copied).policy
+    collected = _collected(pytester)
+    controls = {test_id for test_id, kind in collected.items() if kind == "control"}
+    promises = {test_id for test_id, kind in collected.items() if kind == "promise"}
+    assert {test_id for test_id in collected if policy.control(test_id)} == controls
+    for boards in policy.boards.values():
+        for pattern, count in boards.required.items():
+            there = sum(matches(pattern, test_id) for test_id in promises)
+            assert count <= there, f"gate.toml requires {count} scenarios of {pattern}; there are {there}"
+        left_out = {t for t in promises if not any(matches(pattern, t) for pattern in boards.required)}
+        assert not left_out, f"gate.toml does not require {sorted(left_out)}"
+
+
+def _collected(pytester: pytest.Pytester) -> dict[str, str]:
+    """The scenarios that `hil run` runs by default, with their kinds."""
+    pytester.makepyfile(
+        kinds="""
+        import json
+        from pathlib import Path
+        from pytest_hil.marker import HilMark
+
+        def pytest_collection_finish(session):
+            marked = ((item.nodeid, HilMark.of(item)) for item in session.items)
+            Path("kinds.json").write_text(json.dumps({name: mark.kind for name, mark in marked if mark}))
+        """
+    )
+    pytester.syspathinsert()
+    defaults = with_defaults([], ROOT)
+    result = pytester.runpytest_subprocess(
+        "-p", "kinds", "--collect-only", f"--rootdir={ROOT}", f"-c{ROOT}/pytest.ini", *defaults
+    )
+    assert result.ret == 0, result.outlines
+    kinds: dict[str, str] = json.loads((pytester.path / "kinds.json").read_text())
+    return kinds
