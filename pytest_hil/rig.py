@@ -39,6 +39,8 @@ BEAT_TIMEOUT_S = 5.0  # heartbeats come each second
 OPEN_TIMEOUT_S = 5.0  # from a connect to the board's word of it
 BLOCKING_STREAM: dict[str, str | int] = {"frame_bytes": 32768, "frame_ms": 10}
 UPDATE_TIMEOUT_S = 30.0  # from the trigger to `valid`
+# After a stop lwIP meets what was left behind when it next looks after its connections, each second at the latest.
+LINGER_AFTER_STOP_S = 1.2
 LINGER_S = 0.1  # before power off: a panic follows its cause within some ms, and the last wait may have been that cause
 
 Provisioning = Mapping[str, str | int]
@@ -235,13 +237,20 @@ class Rig:
 
     # ---- the end
 
+    def _linger_s(self) -> float:
+        """How long a panic may still be on its way: from what the board did last in this life, not from the test."""
+        events = self.console.events
+        stops = [event for event in events if event.name.startswith("stop_") and event.boot == events[-1].boot]
+        left_s = stops[-1].at_s + LINGER_AFTER_STOP_S - self.console.record.age_s if stops else 0.0
+        return max(LINGER_S, left_s)
+
     def settle(self) -> None:
         """Powers the board off, reads its console to the last byte, closes everything, fills in the record."""
         if self._settled:
             return
         self._settled = True
         if self._board is not None:
-            self.console.record.linger(LINGER_S)
+            self.console.record.linger(self._linger_s())
         self.streams.over()
         try:
             # The board first: clients that end because it went say nothing about it, and are asked before this.

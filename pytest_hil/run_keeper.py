@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import os
 import shutil
 import time
 from pathlib import Path
@@ -22,6 +23,7 @@ from .results.merge import merge
 from .results.record import TestRecord
 from .results.run_dir import RunDir
 from .results.signature import sign_results
+from .services.process import die_with
 
 # What the runner lacked; no firmware can cause it.
 MACHINE_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
@@ -53,6 +55,8 @@ class RunKeeper:
         self._artifacts = artifacts
         self._key = key
         self._worker: dict[str, Any] | None = getattr(config, "workerinput", None)
+        if self._worker is not None:
+            die_with(self._worker["hil_runner"])
         self._started = time.strftime("%Y-%m-%dT%H:%M:%S%z")
         self._began = time.monotonic()
         self._seed: int = config.getoption("--hil-seed")
@@ -61,6 +65,7 @@ class RunKeeper:
     def pytest_configure_node(self, node: Any) -> None:
         """xdist: every worker writes into the one run's folder."""
         node.workerinput["hil_run_dir"] = str(self.run_dir.path)
+        node.workerinput["hil_runner"] = os.getpid()
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         if self._worker is not None and self._worker.get("workerid") != "gw0":

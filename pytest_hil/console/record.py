@@ -98,7 +98,7 @@ class ConsoleRecord:
         return finished
 
     def _take(self, raws: Sequence[bytes]) -> None:
-        now = time.monotonic() - self._started
+        now = self.age_s
         first = len(self._lines)
         new = [Line(first + i, now, raw) for i, raw in enumerate(raws)]
         self._lines.extend(new)
@@ -169,6 +169,11 @@ class ConsoleRecord:
                 if why is not None or remaining <= 0:
                     raise WaitFailed(self._story(what, time.monotonic() - started, timeout_s, why))
                 self.condition.wait(remaining)
+
+    @property
+    def age_s(self) -> float:
+        """Seconds since it began: now, on the clock of `Line.at_s`."""
+        return time.monotonic() - self._started
 
     def linger(self, seconds: float) -> None:
         """Lets that time pass, or less when the source ends: what was about to be said shall be heard."""

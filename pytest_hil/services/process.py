@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Child processes that die with the runner, whatever happens to it."""
+"""Processes that die with the runner, whatever happens to it: its children, and this one where it is a child itself."""
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
+import signal
 import socket
 import subprocess
+import sys
 from collections.abc import Sequence
 
 from ..errors import BenchError
@@ -14,6 +17,7 @@ from ..errors import BenchError
 END_TIMEOUT_S = 5.0
 LOOPBACK = "127.0.0.1"
 _ANY = ("0.0.0.0", "::")
+_PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 SYSTEM_PATH = "/usr/local/sbin:/usr/sbin"  # where Debian puts servers; not in an ordinary user's PATH
 # The runner may have died before the kernel was told to watch it; then nobody would ever end the child.
 _UNLESS_ORPHAN = 'test "$PPID" = "$0" && exec "$@"'
@@ -48,6 +52,18 @@ def spawn_tied(command: Sequence[str]) -> subprocess.Popen[bytes]:
         return subprocess.Popen(tied, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     except FileNotFoundError:
         raise BenchError("setpriv (package util-linux) is not installed") from None
+
+
+def die_with(parent: int) -> None:
+    """Has the kernel end this process when its parent dies; nothing happens where `parent` is not its parent.
+
+    Linux only, as the native board is. Elsewhere a worker of a killed run ends some seconds later, by itself.
+    """
+    if sys.platform != "linux" or os.getppid() != parent:
+        return
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it died before the kernel was told
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def end(process: subprocess.Popen[bytes]) -> None:

@@ -73,6 +73,15 @@ def test_a_panic_after_the_last_wait_fails_the_test(
     assert results(pytester)["verdict"] == "fail"
 
 
+def test_a_panic_in_the_second_after_a_stop_fails_the_test(
+    run: Run, pytester: pytest.Pytester, board_does: Callable[..., None]
+) -> None:
+    stop_end = """print @hil {"n":2,"t":9,"ev":"stop_end","server":81,"ms":100}"""
+    board_does(BOOT, READY, stop_end, "pause 0.7", ASSERT)
+    run("def test_it(board, console):\n    console.wait_event('stop_end', 60)\n").assert_outcomes(failed=1)
+    assert results(pytester)["tests"][0]["panics"][0]["function"] == "foo"
+
+
 def test_a_dut_test_is_judged_too(run: Run, board_does: Callable[..., None]) -> None:
     board_does(BOOT, READY, ASSERT)
     run("def test_it(dut):\n    dut.expect('ready', timeout=5)\n").assert_outcomes(failed=1)

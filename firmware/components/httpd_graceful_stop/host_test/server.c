@@ -24,8 +24,31 @@ _Atomic unsigned handlers_run;
 _Atomic bool memory_may_fail;
 esp_err_t (*server_stop_fn)(httpd_handle_t) = httpd_stop;
 
+#define WAKINGS 4 /* in a row, from the call to the last client's end */
+
+static _Atomic uint32_t latest_ms; /* the worst since the server was started */
+
+static void watch_the_host(void *arg)
+{
+    (void)arg;
+    for (;;) {
+        int64_t since_us = esp_timer_get_time();
+        vTaskDelay(1);
+        int64_t late = (esp_timer_get_time() - since_us) / 1000 - portTICK_PERIOD_MS;
+        if (late > 1 && (uint32_t)late > atomic_load(&latest_ms)) { /* a millisecond is usual */
+            atomic_store(&latest_ms, (uint32_t)late);
+        }
+    }
+}
+
+uint32_t late_ms(void)
+{
+    return WAKINGS * atomic_load(&latest_ms);
+}
+
 void network_up(void)
 {
+    TEST_TRUE(xTaskCreate(watch_the_host, "watch", 4096, NULL, 5, NULL) == pdPASS);
     TEST_EQ(ESP_OK, esp_netif_init());
     TEST_EQ(ESP_OK, esp_event_loop_create_default());
 }
@@ -170,6 +193,7 @@ static esp_err_t start_plain(httpd_handle_t *out, void *config)
 
 void server_start_with_close_fn(httpd_close_func_t close_fn)
 {
+    atomic_store(&latest_ms, 0);
     httpd_config_t config = HTTPD_DEFAULT_CONFIG();
     config.server_port = PORT;
     config.send_wait_timeout = 5;

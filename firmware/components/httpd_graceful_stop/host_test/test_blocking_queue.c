@@ -69,11 +69,11 @@ static client_t *hold_and_fill(const char *path)
     return client;
 }
 
-/* @param late_ms how much later than at the drain limit */
-static void check_cut(httpd_graceful_stop_report_t report, uint32_t late_ms)
+/* @param more_ms how much later than at the drain limit */
+static void check_cut(httpd_graceful_stop_report_t report, uint32_t more_ms)
 {
     TEST_EQ(1, report.forced_count);
-    TEST_WITHIN(DRAIN_MS, DRAIN_MS + late_ms + CUT_MS, report.phase_ms[0] + report.phase_ms[1]);
+    TEST_WITHIN(DRAIN_MS, DRAIN_MS + more_ms + CUT_MS, report.phase_ms[0] + report.phase_ms[1]);
 }
 
 static void cooperative_stream_ends_at_once(void)

@@ -245,7 +245,7 @@ static void new_client_is_refused_while_stopping(void)
     int64_t since_us = esp_timer_get_time();
     client_t *late = client_connect(PORT, "");
     TEST_TRUE(client_wait_end(late, 1000));
-    TEST_WITHIN(0, 100, (late->ended_us - since_us) / 1000);
+    TEST_WITHIN(0, 55 + PROMPT_MS, (late->ended_us - since_us) / 1000);
     TEST_EQ(0, atomic_load(&late->received));
     TEST_TRUE(xSemaphoreTake(stopper.done, pdMS_TO_TICKS(2000)) == pdTRUE);
     TEST_EQ(ESP_OK, stopper.err);

@@ -44,7 +44,7 @@ static void stalled_websocket_does_not_delay_the_others(void)
     httpd_graceful_stop_report_t report = server_stop_ok();
     for (int i = 0; i < 2; i++) {
         check_closed_1001(reading[i]);
-        TEST_WITHIN(0, 100, (reading[i]->ended_us - since_us) / 1000);
+        TEST_WITHIN(0, 55 + PROMPT_MS, (reading[i]->ended_us - since_us) / 1000);
         client_close(reading[i]);
     }
     TEST_EQ(2, report.websockets);
@@ -68,7 +68,7 @@ static void close_survives_frames_that_cross_it(void)
     httpd_graceful_stop_report_t report = server_stop_ok();
     check_closed_1001(client);
     /* None of those frames ended the session: the client's answer was waited for. */
-    TEST_WITHIN(100, 250, report.phase_ms[HTTPD_GRACEFUL_STOP_DRAIN]);
+    TEST_WITHIN(90, 205 + PROMPT_MS, report.phase_ms[HTTPD_GRACEFUL_STOP_DRAIN]);
     TEST_TRUE(client_wait_end(streaming, 1000));
     TEST_EQ(CLIENT_FIN, atomic_load(&streaming->end));
     TEST_EQ(1, report.websockets);
@@ -236,7 +236,7 @@ static void close_waits_for_who_pushes_under_a_lease(void)
     /* Every frame whole (4 bytes of header, 300 of payload), and the CLOSE (4 bytes) last. */
     TEST_EQ(atomic_load(&pusher.frames) * 304 + 4, atomic_load(&client->received));
     TEST_EQ(0, report.forced_count);
-    TEST_WITHIN(80, 200, report.phase_ms[HTTPD_GRACEFUL_STOP_DRAIN]);
+    TEST_WITHIN(80, 155 + PROMPT_MS, report.phase_ms[HTTPD_GRACEFUL_STOP_DRAIN]);
     client_close(client);
     server_end();
 }
