@@ -7,6 +7,13 @@
 
 get_filename_component(HIL_FIRMWARE_DIR "${CMAKE_CURRENT_LIST_DIR}/../.." ABSOLUTE)
 set(HIL_PROJECT_NAME hil_app)
+if(NATIVE_ASAN) # with what AddressSanitizer adds, an image does not fit into a slot of 4 MB
+    set(HIL_FLASH_SIZE 8MB)
+    set(HIL_PARTITIONS "${HIL_FIRMWARE_DIR}/native/partitions.asan.csv")
+else()
+    set(HIL_FLASH_SIZE 4MB)
+    set(HIL_PARTITIONS "${HIL_FIRMWARE_DIR}/partitions.csv")
+endif()
 
 function(native_sdkconfig NAME EXTRA_DEFAULTS)
     set(dir "${CMAKE_BINARY_DIR}/${NAME}")
@@ -58,13 +65,13 @@ function(native_describe_image NAME VERSION)
     file(CONFIGURE OUTPUT "${dir}/flasher_args.json" CONTENT [[
 {
   "write_flash_args": [],
-  "flash_settings": {"flash_mode": "dio", "flash_size": "4MB", "flash_freq": "40m"},
+  "flash_settings": {"flash_mode": "dio", "flash_size": "@HIL_FLASH_SIZE@", "flash_freq": "40m"},
   "flash_files": {"0x8000": "partition-table.bin", "0x20000": "hil_app.bin"},
   "partition-table": {"offset": "0x8000", "file": "partition-table.bin", "encrypted": "false"},
   "app": {"offset": "0x20000", "file": "hil_app.bin", "encrypted": "false"},
   "extra_esptool_args": {"chip": "linux", "stub": false}
 }
-]])
+]] @ONLY)
     file(CONFIGURE OUTPUT "${dir}/project_description.json" CONTENT [[
 {
   "version": "1.2",
@@ -117,9 +124,9 @@ function(native_image NAME)
         VERBATIM)
     add_custom_command(
         OUTPUT "${dir}/partition-table.bin"
-        COMMAND ${PYTHON} "${tools}/gen_partition_table.py" "${HIL_FIRMWARE_DIR}/partitions.csv"
+        COMMAND ${PYTHON} "${tools}/gen_partition_table.py" --flash-size ${HIL_FLASH_SIZE} "${HIL_PARTITIONS}"
             "${dir}/partition-table.bin"
-        DEPENDS "${HIL_FIRMWARE_DIR}/partitions.csv" "${tools}/gen_partition_table.py"
+        DEPENDS "${HIL_PARTITIONS}" "${tools}/gen_partition_table.py"
         VERBATIM)
     add_custom_target(image_${NAME} ALL DEPENDS "${dir}/hil_app.bin" "${dir}/partition-table.bin")
     native_describe_image(${NAME} "${image_VERSION}")
