@@ -7,6 +7,7 @@
  * a stack of its own, says that it has arrived, and does not return: the task's stack stays exactly as it was,
  * and may be overwritten. A thread that holds one of the port's locks stops when it has let go of it.
  */
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
@@ -77,7 +78,9 @@ static void on_stop_signal(int signal_number, siginfo_t *info, void *context_ptr
         frames = here;
     }
 #endif
+    int error = errno; /* of the call that was interrupted, for a task that goes on */
     stand_still(self, frames);
+    errno = error;
 }
 
 void kernel_stop_here(void)
