@@ -1,10 +1,12 @@
 # Two commands do everything on a fresh machine:
 #   make hil    set up, build the native board and its images, run the scenarios, show the report
+#               (with IDF_PATH set: on that ESP-IDF's own esp_http_server and lwIP, everything else the same)
 #   make test   all tests and lint
 # `make help` lists the others.
 
 LWIP_DIR ?= build/lwip
 BUILD := build/native
+IDF_BUILD := build/native-idf
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 HIL := $(VENV)/bin/hil
@@ -15,14 +17,17 @@ BENCH_KEY := build/bench/bench-key.pem
 
 C_SOURCES = $(wildcard $(shell git ls-files --cached --others --exclude-standard '*.c' '*.h'))
 
-.PHONY: help hil test setup packages build ctest rig-test test-asan test-tsan sanitizer-smoke \
-    mutations slow sweep faults faults-smoke soak flake-hunt benchmark footprint lint format clean
+.PHONY: help hil hil-port hil-idf differential test setup packages build build-idf ctest rig-test test-asan test-tsan \
+    sanitizer-smoke mutations slow sweep faults faults-smoke soak flake-hunt benchmark footprint lint format clean
 
 help:
 	@sed -n 's/^#: //p' $(MAKEFILE_LIST)
 
-#: make hil        set up, build, run the scenarios on the native board, show the report
-hil: build $(BENCH_KEY)
+#: make hil        set up, build, run the scenarios on the native board, show the report; with IDF_PATH set, on the
+#:                 esp_http_server and lwIP of that ESP-IDF (in build/native-idf)
+hil: $(if $(IDF_PATH),hil-idf,hil-port)
+
+hil-port: build $(BENCH_KEY)
 	$(HIL) run -n $(WORKERS)
 	@echo "Ship or not: $(HIL) gate --results build/hil/latest --image $(BUILD)/release/hil_app.bin"
 
@@ -30,8 +35,20 @@ hil: build $(BENCH_KEY)
 $(BENCH_KEY): | $(VENV)/.ready
 	@$(HIL) keys --bench --out $(@D)
 
+hil-idf: build-idf $(BENCH_KEY)
+	$(HIL) run -n $(WORKERS) --artifacts $(IDF_BUILD)
+
+#: make differential  the scenarios on the port and on IDF_PATH's own server and lwIP, and a table of what differs
+differential: build-idf build $(BENCH_KEY)
+	@rm -f build/differential-port build/differential-idf
+	@$(HIL) run -n $(WORKERS) || true
+	@ln -s "$$(readlink -f build/hil/latest)" build/differential-port
+	@$(HIL) run -n $(WORKERS) --artifacts $(IDF_BUILD) || true
+	@ln -s "$$(readlink -f build/hil/latest)" build/differential-idf
+	@$(PYTHON) firmware/native/tools/differential.py build/differential-port build/differential-idf
+
 #: make test       all tests and lint
-test: ctest rig-test faults-smoke hil sanitizer-smoke lint
+test: ctest rig-test faults-smoke hil-port sanitizer-smoke lint
 
 #: make setup      Debian packages, lwIP source, virtual environment
 setup: packages $(LWIP_DIR)/src $(VENV)/.ready
@@ -57,6 +74,15 @@ build: setup
 	@test -e $(BUILD)/build.ninja || cmake -S firmware/native -B $(BUILD) -G Ninja \
 	    -DLWIP_DIR="$(abspath $(LWIP_DIR))" -DPYTHON="$(abspath $(PYTHON))" >build/cmake.log || { cat build/cmake.log; exit 1; }
 	@ninja -C $(BUILD) --quiet
+
+# The board is configured anew when IDF_PATH is another one than before.
+build-idf: setup
+	@setup/esp-idf-sources "$(IDF_PATH)"
+	@grep -qsx 'ESP_IDF_DIR:PATH=$(abspath $(IDF_PATH))' $(IDF_BUILD)/CMakeCache.txt && test -e $(IDF_BUILD)/build.ninja || \
+	    { rm -rf $(IDF_BUILD); cmake -S firmware/native -B $(IDF_BUILD) -G Ninja -DESP_IDF_DIR="$(abspath $(IDF_PATH))" \
+	    -DPYTHON="$(abspath $(PYTHON))" >build/cmake-idf.log; } || { cat build/cmake-idf.log; exit 1; }
+	@sed -n 's/^-- \(esp_http_server and lwIP of .*\)/\1/p' build/cmake-idf.log
+	@ninja -C $(IDF_BUILD) --quiet
 
 #: make ctest      the C tests
 ctest: build
@@ -140,4 +166,4 @@ format: setup
 
 #: make clean      everything that was built or run; the virtual environment and lwIP's source stay
 clean:
-	rm -rf build/native build/hil build/cmake.log
+	rm -rf build/native build/native-idf build/hil build/differential-* build/cmake*.log

@@ -15,6 +15,21 @@
 #include "esp_http_server.h"
 
 #define TEST_PORT 8080
+
+/* Whose server is tested. The port follows the tip of 5.4, with fixes that 5.5 was released with. */
+#ifndef TEST_SERVER_MAJOR
+#define TEST_SERVER_MAJOR 5
+#define TEST_SERVER_MINOR 5
+#endif
+#define TEST_SERVER_SINCE(major, minor) \
+    (TEST_SERVER_MAJOR > (major) || (TEST_SERVER_MAJOR == (major) && TEST_SERVER_MINOR >= (minor)))
+
+#if TEST_SERVER_SINCE(5, 3)
+#define TEST_ANY_METHOD HTTP_ANY
+#else
+#define TEST_ANY_METHOD HTTP_GET
+#endif
+
 #define CTRL_PORT 32700
 
 /* ---- Board ------------------------------------------------------------------------------------------------------ */

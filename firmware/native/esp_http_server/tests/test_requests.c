@@ -280,7 +280,9 @@ static esp_err_t send_chunks(httpd_req_t *req)
 {
     TEST_EQ(ESP_OK, httpd_resp_set_type(req, "multipart/x-mixed-replace;boundary=b"));
     TEST_EQ(ESP_OK, httpd_resp_set_hdr(req, "X-One", "1"));
+#if TEST_SERVER_SINCE(5, 5) /* before, it lets a second header in */
     TEST_EQ(ESP_ERR_INVALID_ARG, httpd_resp_set_hdr(req, "X-Two", "2\r\nX-Three: 3"));
+#endif
     TEST_EQ(ESP_OK, httpd_resp_sendstr_chunk(req, "abc"));
     TEST_EQ(ESP_OK, httpd_resp_send_chunk(req, "0123456789abcdef-", 17));
     return httpd_resp_send_chunk(req, NULL, 0);
@@ -324,7 +326,8 @@ static void a_failing_handler_closes(void)
 static esp_err_t go_on_after_404(httpd_req_t *req, httpd_err_code_t error)
 {
     TEST_EQ(HTTPD_404_NOT_FOUND, error);
-    httpd_resp_send_custom_err(req, "404 Gone Fishing", "later");
+    httpd_resp_set_status(req, "404 Gone Fishing");
+    httpd_resp_sendstr(req, "later");
     return ESP_OK;
 }
 
@@ -352,7 +355,7 @@ static void registration(void)
     uri.method = HTTP_POST;
     TEST_EQ(ESP_OK, httpd_register_uri_handler(server, &uri));
     uri.uri = "/b";
-    uri.method = HTTP_ANY;
+    uri.method = TEST_ANY_METHOD;
     TEST_EQ(ESP_OK, httpd_register_uri_handler(server, &uri));
     uri.uri = "/c";
     TEST_EQ(ESP_ERR_HTTPD_HANDLERS_FULL, httpd_register_uri_handler(server, &uri));

@@ -122,7 +122,9 @@ static void close_fn_is_to_close_by_itself(void)
     config.close_fn = leave_open;
     config.recv_wait_timeout = 3;
     config.send_wait_timeout = 4;
+#if TEST_SERVER_SINCE(5, 0)
     config.keep_alive_enable = true;
+#endif
     closed = 0;
     begin_with(&config);
     int fd = client_connect(TEST_PORT);

@@ -97,6 +97,7 @@ static void it_can_be_started_again_at_once(void)
     test_stop(server);
 }
 
+#if TEST_SERVER_SINCE(5, 1)
 static int events[HTTP_SERVER_EVENT_STOP + 1];
 static int connected_fd, disconnected_fd;
 static _Atomic int stop_events;
@@ -136,6 +137,7 @@ static void events_tell_its_life(void)
     TEST_EQ(ESP_OK, esp_event_handler_unregister(ESP_HTTP_SERVER_EVENT, ESP_EVENT_ANY_ID, count_event));
     close(fd);
 }
+#endif
 
 static void nothing_grows_in_fifty_cycles(void)
 {
@@ -338,7 +340,9 @@ void app_main(void)
     let_go = xSemaphoreCreateBinary();
     TEST_RUN(idle_sessions_do_not_hold_it_up);
     TEST_RUN(it_can_be_started_again_at_once);
+#if TEST_SERVER_SINCE(5, 1)
     TEST_RUN(events_tell_its_life);
+#endif
     TEST_RUN(nothing_grows_in_fifty_cycles);
     TEST_RUN(a_stream_makes_it_hang_until_the_client_leaves);
     TEST_RUN(shutdown_from_another_task_ends_a_blocked_send);

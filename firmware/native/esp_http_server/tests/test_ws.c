@@ -205,13 +205,16 @@ static void control_frames_are_answered(void)
     TEST_EQ(5, expect_frame(fd, 0x8a));
     TEST_STR_EQ("ping?", answer);
     TEST_EQ(0, frames_seen);
-    send_frame(fd, 0x8a, "", 0); /* a PONG nobody asked for is the handler's */
+#if TEST_SERVER_SINCE(5, 4)
+    send_frame(fd, 0x8a, "", 0); /* a PONG nobody asked for is the handler's; before, it is left in the stream */
     TEST_TRUE(test_wait(&frames_seen, 1, 1000));
     TEST_EQ(HTTPD_WS_TYPE_PONG, last_type);
+    frames_seen = 0;
+#endif
     send_frame(fd, 0x88, "\x03\xe8", 2);
     TEST_EQ(0, expect_frame(fd, 0x88));
     TEST_EQ(0, client_read_to_end(fd, answer, sizeof(answer), 1000));
-    TEST_EQ(1, frames_seen);
+    TEST_EQ(0, frames_seen);
     wait_until_gone();
     close(fd);
     test_stop(server);

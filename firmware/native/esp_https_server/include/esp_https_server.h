@@ -10,7 +10,9 @@
 #include <stdint.h>
 #include "esp_err.h"
 #include "esp_event.h"
+#include "esp_heap_caps.h"
 #include "esp_http_server.h"
+#include "esp_idf_version.h"
 #include "esp_tls.h"
 
 #ifdef __cplusplus
@@ -72,6 +74,13 @@ struct httpd_ssl_config {
 
 typedef struct httpd_ssl_config httpd_ssl_config_t;
 
+/* httpd_config_t has it since 5.3, and the server may be an ESP-IDF's own (cmake/esp_idf.cmake). */
+#if ESP_IDF_VERSION >= ESP_IDF_VERSION_VAL(5, 3, 0)
+#define HTTPD_SSL_TASK_CAPS .task_caps = (MALLOC_CAP_INTERNAL | MALLOC_CAP_8BIT),
+#else
+#define HTTPD_SSL_TASK_CAPS
+#endif
+
 #define HTTPD_SSL_CONFIG_DEFAULT()                                                             \
     {                                                                                          \
         .httpd =                                                                               \
@@ -79,9 +88,9 @@ typedef struct httpd_ssl_config httpd_ssl_config_t;
                 .task_priority = tskIDLE_PRIORITY + 5,                                         \
                 .stack_size = 10240,                                                           \
                 .core_id = tskNO_AFFINITY,                                                     \
-                .task_caps = (MALLOC_CAP_INTERNAL | MALLOC_CAP_8BIT),                          \
-                .server_port = 0,                                                              \
-                .ctrl_port = ESP_HTTPD_DEF_CTRL_PORT + 1,                                      \
+                HTTPD_SSL_TASK_CAPS /* */                                                      \
+                    .server_port = 0,                                                          \
+                .ctrl_port = 32769,                                                            \
                 .max_open_sockets = 4,                                                         \
                 .max_uri_handlers = 8,                                                         \
                 .max_resp_headers = 8,                                                         \

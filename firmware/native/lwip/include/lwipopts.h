@@ -164,3 +164,18 @@
 #define LWIP_NETCONN_THREAD_SEM_FREE()  sys_thread_sem_deinit()
 
 #define LWIP_STATS 0
+
+#ifdef ESP_LWIP
+/* ---- options that only Espressif's lwIP has (an ESP-IDF's own is built in: cmake/esp_idf.cmake) ---- */
+#define ESP_LWIP_ARP                            1
+#define ESP_DNS                                 1
+#define ESP_LWIP_LOCK                           1 /* this and the next: up to 4.4 */
+#define ESP_LWIP_SELECT                         1
+#define DNS_FALLBACK_SERVER_INDEX               (DNS_MAX_SERVERS - 1)
+#define ESP_LWIP_IGMP_TIMERS_ONDEMAND           1
+#define ESP_LWIP_MLD6_TIMERS_ONDEMAND           1
+#define ESP_LWIP_DHCP_FINE_TIMERS_ONDEMAND      1
+#define ESP_LWIP_DNS_TIMERS_ONDEMAND            1
+#define ESP_LWIP_IP4_REASSEMBLY_TIMERS_ONDEMAND 1
+#define ESP_LWIP_IP6_REASSEMBLY_TIMERS_ONDEMAND 1
+#endif

@@ -8,6 +8,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <stddef.h>
 #include <stdio.h>
 
 typedef int sys_prot_t;
@@ -41,3 +42,7 @@ void board_assert_failed(const char *file, int line, const char *function, const
             handler;                             \
         }                                        \
     } while (0)
+
+#ifndef __containerof /* newlib has it, and Espressif's lwIP takes it for granted */
+#define __containerof(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
+#endif
