@@ -157,7 +157,7 @@ client_t *client_stream(uint16_t port, const char *path)
     snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nHost: board\r\n\r\n", path);
     client_t *client = client_connect(port, request);
     client_read(client);
-    TEST_TRUE(client_wait_received(client, 0, 2000));
+    TEST_TRUE(client_wait_received(client, 0, PATIENCE_MS));
     return client;
 }
 

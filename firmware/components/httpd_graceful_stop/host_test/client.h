@@ -15,6 +15,7 @@
 #include "freertos/semphr.h"
 
 #define CLIENT_TAIL 64
+#define PATIENCE_MS 20000 /* for what surely comes, on a machine that is busy with other things */
 
 typedef enum {
     CLIENT_OPEN,

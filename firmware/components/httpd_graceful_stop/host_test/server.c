@@ -22,6 +22,7 @@ _Atomic unsigned frame_ms = 10;
 _Atomic bool never_release;
 _Atomic unsigned handlers_run;
 _Atomic bool memory_may_fail;
+_Atomic bool filled;
 esp_err_t (*server_stop_fn)(httpd_handle_t) = httpd_stop;
 
 #define WAKINGS 4 /* in a row, from the call to the last client's end */
@@ -53,12 +54,17 @@ void network_up(void)
     TEST_EQ(ESP_OK, esp_event_loop_create_default());
 }
 
+static _Atomic unsigned sending; /* frames whose send has not returned */
+
 static esp_err_t send_frame(httpd_req_t *req)
 {
     static char frame[4096];
     memset(frame, '.', sizeof(frame));
     memcpy(frame + sizeof(frame) - strlen(FRAME_END), FRAME_END, strlen(FRAME_END));
-    return httpd_resp_send_chunk(req, frame, sizeof(frame));
+    atomic_fetch_add(&sending, 1);
+    esp_err_t err = httpd_resp_send_chunk(req, frame, sizeof(frame));
+    atomic_fetch_sub(&sending, 1);
+    return err;
 }
 
 esp_err_t stream_frames(httpd_req_t *req)
@@ -171,6 +177,7 @@ static esp_err_t on_ws(httpd_req_t *req)
         static const char filling[512];
         while (send(httpd_req_to_sockfd(req), filling, sizeof(filling), MSG_DONTWAIT) > 0) {
         }
+        atomic_store(&filled, true);
     }
     return err;
 }
@@ -228,6 +235,7 @@ void server_start(void)
     TEST_EQ(ESP_OK, httpd_graceful_stop_create(&limits, &gs));
     atomic_store(&frame_ms, 10);
     atomic_store(&never_release, false);
+    atomic_store(&filled, false);
     atomic_store(&handlers_run, 0);
     server_start_again();
 }
@@ -272,6 +280,27 @@ void expire_closing_connections(void)
     TEST_EQ(ERR_OK, tcpip_callback(expire, done));
     xSemaphoreTake(done, portMAX_DELAY);
     vSemaphoreDelete(done);
+}
+
+void wait_for_sessions(size_t count)
+{
+    int fds[16];
+    size_t open;
+    do {
+        vTaskDelay(1);
+        open = sizeof(fds) / sizeof(fds[0]);
+        TEST_EQ(ESP_OK, httpd_get_client_list(httpd_graceful_stop_server(gs), &open, fds));
+    } while (open < count);
+}
+
+void wait_for_stall(void)
+{
+    for (int looks = 0; looks < 15; looks++) { /* in a row; a client that reads takes a frame at once */
+        vTaskDelay(1);
+        if (atomic_load(&sending) == 0) {
+            looks = 0;
+        }
+    }
 }
 
 int sockets_free(void)

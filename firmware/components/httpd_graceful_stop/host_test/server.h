@@ -49,6 +49,7 @@ extern _Atomic unsigned frame_ms;
 extern _Atomic bool never_release;
 extern _Atomic unsigned handlers_run; /* entries into /hello */
 extern _Atomic bool memory_may_fail;
+extern _Atomic bool filled;                         /* "fill" has been done */
 extern esp_err_t (*server_stop_fn)(httpd_handle_t); /* httpd_stop, or what a test puts around it */
 
 /** Brings lwIP and the event loop up; once a program. */
@@ -78,6 +79,12 @@ esp_err_t stream_frames(httpd_req_t *req);
 
 /** Lets connections that are closing (TIME-WAIT and before it) expire now instead of in two minutes. */
 void expire_closing_connections(void);
+
+/** Waits until the server has accepted so many clients. */
+void wait_for_sessions(size_t count);
+
+/** Waits until a stream's send has found no room for a while: its client does not read, and the buffers are full. */
+void wait_for_stall(void);
 
 /** How many sockets can still be opened. */
 int sockets_free(void);

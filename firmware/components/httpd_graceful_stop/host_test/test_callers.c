@@ -114,7 +114,7 @@ static void two_callers_get_one_result(void)
         TEST_TRUE(xTaskCreate(calling_task, "caller", 4096, &callers[i], 5, NULL) == pdPASS);
     }
     for (int i = 0; i < 2; i++) {
-        TEST_TRUE(xSemaphoreTake(callers[i].done, pdMS_TO_TICKS(2000)) == pdTRUE);
+        TEST_TRUE(xSemaphoreTake(callers[i].done, pdMS_TO_TICKS(PATIENCE_MS)) == pdTRUE);
         TEST_EQ(ESP_OK, callers[i].err);
         vSemaphoreDelete(callers[i].done);
     }
@@ -147,8 +147,8 @@ static void object_stays_while_a_call_is_inside(void)
     TEST_TRUE(xTaskCreate(deleting_task, "deleter", 4096, &deleter, 5, NULL) == pdPASS);
     TEST_TRUE(xSemaphoreTake(deleter.done, pdMS_TO_TICKS(200)) == pdFALSE);
     vTaskResume(slow_task);
-    TEST_TRUE(xSemaphoreTake(slow.done, pdMS_TO_TICKS(2000)) == pdTRUE);
-    TEST_TRUE(xSemaphoreTake(deleter.done, pdMS_TO_TICKS(2000)) == pdTRUE);
+    TEST_TRUE(xSemaphoreTake(slow.done, pdMS_TO_TICKS(PATIENCE_MS)) == pdTRUE);
+    TEST_TRUE(xSemaphoreTake(deleter.done, pdMS_TO_TICKS(PATIENCE_MS)) == pdTRUE);
     TEST_EQ(ESP_OK, slow.err);
     TEST_EQ(ESP_OK, deleter.err);
     vSemaphoreDelete(slow.done);
@@ -292,8 +292,8 @@ static void one_of_two_servers_stops_alone(void)
     TEST_EQ(ESP_OK, httpd_graceful_stop_stop(other, &report));
     TEST_EQ(PORT + 1, report.port);
     TEST_EQ(1, report.sessions);
-    TEST_TRUE(client_wait_end(idle, 1000));
-    TEST_TRUE(client_wait_received(client, atomic_load(&client->received) + 20000, 2000)); /* it streams on */
+    TEST_TRUE(client_wait_end(idle, PATIENCE_MS));
+    TEST_TRUE(client_wait_received(client, atomic_load(&client->received) + 20000, PATIENCE_MS)); /* it streams on */
     server_stop_ok();
     client_close(client);
     client_close(idle);
@@ -334,9 +334,9 @@ static void applications_open_fn_and_close_fn_are_called_in_pairs(void)
     for (int i = 0; i < 3; i++) {
         clients[i] = client_connect(PORT, "");
         client_read(clients[i]);
-        vTaskDelay(pdMS_TO_TICKS(30));
+        TEST_EVENTUALLY(atomic_load(&opened) > i);
     }
-    TEST_TRUE(client_wait_end(clients[1], 1000));
+    TEST_TRUE(client_wait_end(clients[1], PATIENCE_MS));
     TEST_EQ(CLIENT_OPEN, atomic_load(&clients[0]->end));
     TEST_EQ(CLIENT_OPEN, atomic_load(&clients[2]->end));
     server_stop_ok();

@@ -21,7 +21,7 @@ static bool ends_with(const client_t *client, const char *text)
 /* The stream ended by itself: after a whole frame, with the closing text, the last chunk and a FIN. */
 static void check_ended_whole(client_t *client)
 {
-    TEST_TRUE(client_wait_end(client, 1000));
+    TEST_TRUE(client_wait_end(client, PATIENCE_MS));
     TEST_EQ(CLIENT_FIN, atomic_load(&client->end));
     if (!ends_with(client, STREAM_END)) {
         TEST_FAIL("the stream ended on: %.*s", CLIENT_TAIL, client->tail);
@@ -81,7 +81,7 @@ static void reading_stream_ends_on_a_whole_frame(void)
 {
     server_start();
     client_t *client = client_stream(PORT, "/stream");
-    TEST_TRUE(client_wait_received(client, 20000, 2000));
+    TEST_TRUE(client_wait_received(client, 20000, PATIENCE_MS));
     httpd_graceful_stop_report_t report = server_stop_ok();
     check_ended_whole(client);
     TEST_EQ(1, report.sessions);
@@ -95,9 +95,9 @@ static void reading_drop_in_stream_is_cut_at_the_drain_limit(void)
 {
     server_start();
     client_t *client = client_stream(PORT, "/dropin");
-    TEST_TRUE(client_wait_received(client, 20000, 2000));
+    TEST_TRUE(client_wait_received(client, 20000, PATIENCE_MS));
     httpd_graceful_stop_report_t report = server_stop_ok();
-    TEST_TRUE(client_wait_end(client, 1000));
+    TEST_TRUE(client_wait_end(client, PATIENCE_MS));
     TEST_EQ(1, report.forced_count);
     TEST_WITHIN(DRAIN_MS, DRAIN_MS + CUT_MS, report.phase_ms[0] + report.phase_ms[1]);
     client_close(client);
@@ -108,7 +108,7 @@ static void stalled_reader_is_forced_at_the_drain_limit(void)
 {
     server_start();
     client_t *client = client_connect(PORT, "GET /stream HTTP/1.1\r\nHost: board\r\n\r\n");
-    vTaskDelay(pdMS_TO_TICKS(300)); /* both buffers are full by then, and the handler blocked in send() */
+    wait_for_stall();
     httpd_graceful_stop_report_t report = server_stop_ok();
     TEST_EQ(1, report.forced_count);
     TEST_WITHIN(DRAIN_MS, DRAIN_MS + CUT_MS, report.phase_ms[0] + report.phase_ms[1]);
@@ -120,7 +120,8 @@ static void half_a_request_is_forced_at_the_drain_limit(void)
 {
     server_start();
     client_t *client = client_connect(PORT, "GET /hello HTTP/1.1\r\nHos");
-    vTaskDelay(pdMS_TO_TICKS(50));
+    wait_for_sessions(1);
+    vTaskDelay(pdMS_TO_TICKS(50)); /* and the server reads what there is */
     httpd_graceful_stop_report_t report = server_stop_ok();
     TEST_EQ(1, report.forced_count);
     TEST_EQ(0, atomic_load(&handlers_run));
@@ -151,13 +152,14 @@ static void slow_loris_is_forced_at_the_drain_limit(void)
     server_start();
     loris_t loris = {.client = client_connect(PORT, "GET /hello HTTP/1.1\r\nX: "), .done = xSemaphoreCreateBinary()};
     TEST_TRUE(xTaskCreate(loris_task, "loris", 4096, &loris, 5, NULL) == pdPASS);
+    wait_for_sessions(1);
     vTaskDelay(pdMS_TO_TICKS(350));
     httpd_graceful_stop_report_t report = server_stop_ok();
     TEST_EQ(1, report.forced_count);
     TEST_EQ(0, atomic_load(&handlers_run));
     TEST_WITHIN(DRAIN_MS, DRAIN_MS + CUT_MS, report.phase_ms[0] + report.phase_ms[1]);
     atomic_store(&loris.stop, true);
-    TEST_TRUE(xSemaphoreTake(loris.done, pdMS_TO_TICKS(1000)) == pdTRUE);
+    TEST_TRUE(xSemaphoreTake(loris.done, pdMS_TO_TICKS(PATIENCE_MS)) == pdTRUE);
     vSemaphoreDelete(loris.done);
     client_close(loris.client);
     server_end();
@@ -169,7 +171,7 @@ static void idle_keep_alive_gets_a_fin_at_once(void)
     client_t *client = client_stream(PORT, "/hello");
     TEST_EQ(1, atomic_load(&handlers_run));
     httpd_graceful_stop_report_t report = server_stop_ok();
-    TEST_TRUE(client_wait_end(client, 1000));
+    TEST_TRUE(client_wait_end(client, PATIENCE_MS));
     TEST_EQ(CLIENT_FIN, atomic_load(&client->end));
     TEST_EQ(0, report.forced_count);
     TEST_EQ(1, report.sessions);
@@ -187,12 +189,12 @@ static void one_served_two_waiting_all_end(void)
         waiting[i] = client_connect(PORT, "GET /stream HTTP/1.1\r\nHost: board\r\n\r\n");
         client_read(waiting[i]);
     }
-    TEST_TRUE(client_wait_received(served, 20000, 2000));
+    TEST_TRUE(client_wait_received(served, 20000, PATIENCE_MS));
     httpd_graceful_stop_report_t report = server_stop_ok();
     check_ended_whole(served);
     TEST_EQ(0, report.forced_count);
     for (int i = 0; i < 2; i++) {
-        TEST_TRUE(client_wait_end(waiting[i], 1000));
+        TEST_TRUE(client_wait_end(waiting[i], PATIENCE_MS));
         TEST_EQ(0, atomic_load(&waiting[i]->received));
         client_close(waiting[i]);
     }
@@ -207,9 +209,9 @@ static void request_behind_a_stream_gets_503(void)
     client_t *client = client_connect(PORT, "GET /stream HTTP/1.1\r\nHost: board\r\n\r\n"
                                             "GET /hello HTTP/1.1\r\nHost: board\r\n\r\n");
     client_read(client);
-    TEST_TRUE(client_wait_received(client, 8000, 2000));
+    TEST_TRUE(client_wait_received(client, 8000, PATIENCE_MS));
     httpd_graceful_stop_report_t report = server_stop_ok();
-    TEST_TRUE(client_wait_end(client, 1000));
+    TEST_TRUE(client_wait_end(client, PATIENCE_MS));
     TEST_EQ(0, atomic_load(&handlers_run));
     TEST_TRUE(report.refused >= 1);
     TEST_EQ(0, report.forced_count);
@@ -244,10 +246,10 @@ static void new_client_is_refused_while_stopping(void)
     vTaskDelay(pdMS_TO_TICKS(50));
     int64_t since_us = esp_timer_get_time();
     client_t *late = client_connect(PORT, "");
-    TEST_TRUE(client_wait_end(late, 1000));
+    TEST_TRUE(client_wait_end(late, PATIENCE_MS));
     TEST_WITHIN(0, 55 + PROMPT_MS, (late->ended_us - since_us) / 1000);
     TEST_EQ(0, atomic_load(&late->received));
-    TEST_TRUE(xSemaphoreTake(stopper.done, pdMS_TO_TICKS(2000)) == pdTRUE);
+    TEST_TRUE(xSemaphoreTake(stopper.done, pdMS_TO_TICKS(PATIENCE_MS)) == pdTRUE);
     TEST_EQ(ESP_OK, stopper.err);
     TEST_EQ(1, stopper.report.refused);
     TEST_EQ(0, atomic_load(&handlers_run));
@@ -265,7 +267,7 @@ static void worker_streams_end_whole(unsigned interval_ms)
     for (int i = 0; i < 3; i++) {
         clients[i] = client_stream(PORT, "/async");
     }
-    TEST_TRUE(client_wait_received(clients[2], 4000, 2000));
+    TEST_TRUE(client_wait_received(clients[2], 4000, PATIENCE_MS));
     httpd_graceful_stop_report_t report = server_stop_ok();
     TEST_EQ(3, report.sessions);
     TEST_EQ(0, report.forced_count);
@@ -293,7 +295,7 @@ static void stalled_worker_is_forced_and_the_others_end_whole(void)
     server_start();
     client_t *stalled = client_connect(PORT, "GET /async HTTP/1.1\r\nHost: board\r\n\r\n");
     client_t *reading = client_stream(PORT, "/async");
-    vTaskDelay(pdMS_TO_TICKS(300));
+    wait_for_stall();
     httpd_graceful_stop_report_t report = server_stop_ok();
     check_ended_whole(reading);
     TEST_EQ(1, report.forced_count);
@@ -307,9 +309,9 @@ static void worker_that_outlives_the_drain_is_cut(void)
 {
     server_start();
     client_t *client = client_stream(PORT, "/late");
-    TEST_TRUE(client_wait_received(client, 20000, 2000));
+    TEST_TRUE(client_wait_received(client, 20000, PATIENCE_MS));
     httpd_graceful_stop_report_t report = server_stop_ok();
-    TEST_TRUE(client_wait_end(client, 1000));
+    TEST_TRUE(client_wait_end(client, PATIENCE_MS));
     TEST_EQ(1, report.forced_count);
     TEST_WITHIN(DRAIN_MS, DRAIN_MS + CUT_MS, report.phase_ms[0] + report.phase_ms[1]);
     client_close(client);

@@ -153,7 +153,7 @@ static void no_byte_reaches_a_socket_that_reuses_an_fd(void)
         server_start_again();
     }
     atomic_store(&canary.stop, true);
-    TEST_TRUE(xSemaphoreTake(canary.done, pdMS_TO_TICKS(2000)) == pdTRUE);
+    TEST_TRUE(xSemaphoreTake(canary.done, pdMS_TO_TICKS(PATIENCE_MS)) == pdTRUE);
     TEST_TRUE(canary.pairs > 10);
     vSemaphoreDelete(canary.done);
     close(canary.listener);

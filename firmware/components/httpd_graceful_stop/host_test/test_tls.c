@@ -37,9 +37,9 @@ static void reading_stream_ends_on_a_whole_frame(void)
     tls_server_start();
     tls_client_t *client = connect_tls(GET("/stream"));
     tls_client_read(client);
-    TEST_TRUE(tls_client_wait_received(client, 20000, 2000));
+    TEST_TRUE(tls_client_wait_received(client, 20000, PATIENCE_MS));
     httpd_graceful_stop_report_t report = server_stop_ok();
-    TEST_TRUE(tls_client_wait_end(client, 1000));
+    TEST_TRUE(tls_client_wait_end(client, PATIENCE_MS));
     TEST_EQ(0, atomic_load(&client->last));
     TEST_TRUE(ends_with(client, STREAM_END));
     TEST_EQ(1, report.sessions);
@@ -54,9 +54,9 @@ static void deaf_stream_is_cut_at_the_drain_limit(void)
     tls_server_start();
     tls_client_t *client = connect_tls(GET("/deaf"));
     tls_client_read(client);
-    TEST_TRUE(tls_client_wait_received(client, 20000, 2000));
+    TEST_TRUE(tls_client_wait_received(client, 20000, PATIENCE_MS));
     httpd_graceful_stop_report_t report = server_stop_ok();
-    TEST_TRUE(tls_client_wait_end(client, 1000));
+    TEST_TRUE(tls_client_wait_end(client, PATIENCE_MS));
     TEST_EQ(1, report.forced_count);
     TEST_WITHIN(DRAIN_MS, DRAIN_MS + POLL_MS, report.phase_ms[0] + report.phase_ms[1]);
     tls_client_close(client);
@@ -67,7 +67,7 @@ static void stalled_reader_is_forced_at_the_drain_limit(void)
 {
     tls_server_start();
     tls_client_t *client = connect_tls(GET("/stream"));
-    vTaskDelay(pdMS_TO_TICKS(300)); /* both buffers are full by then, and the handler blocked in send() below TLS */
+    wait_for_stall();
     httpd_graceful_stop_report_t report = server_stop_ok();
     TEST_EQ(1, report.forced_count);
     TEST_WITHIN(DRAIN_MS, DRAIN_MS + CUT_MS, report.phase_ms[0] + report.phase_ms[1]);
@@ -83,13 +83,13 @@ static void idle_clients_cost_nothing(void)
         clients[i] = connect_tls(i == 0 ? GET("/hello") : "");
         tls_client_read(clients[i]);
     }
-    TEST_TRUE(tls_client_wait_received(clients[0], 60, 1000));
+    TEST_TRUE(tls_client_wait_received(clients[0], 60, PATIENCE_MS));
     httpd_graceful_stop_report_t report = server_stop_ok();
     TEST_EQ(3, report.sessions);
     TEST_EQ(0, report.forced_count);
     TEST_WITHIN(0, PROMPT_MS, report.phase_ms[HTTPD_GRACEFUL_STOP_DRAIN]);
     for (int i = 0; i < 3; i++) {
-        TEST_TRUE(tls_client_wait_end(clients[i], 1000));
+        TEST_TRUE(tls_client_wait_end(clients[i], PATIENCE_MS));
         tls_client_close(clients[i]);
     }
     server_end();
@@ -104,10 +104,10 @@ static void websocket_gets_close_1001(void)
                     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
                     "Sec-WebSocket-Version: 13\r\n\r\n");
     tls_client_read(client);
-    TEST_TRUE(tls_client_wait_received(client, 100, 1000));
+    TEST_TRUE(tls_client_wait_received(client, 100, PATIENCE_MS));
     vTaskDelay(pdMS_TO_TICKS(50));
     httpd_graceful_stop_report_t report = server_stop_ok();
-    TEST_TRUE(tls_client_wait_end(client, 1000));
+    TEST_TRUE(tls_client_wait_end(client, PATIENCE_MS));
     TEST_EQ(1, report.websockets);
     TEST_TRUE(memcmp(client->tail + TLS_CLIENT_TAIL - sizeof(close_1001), close_1001, sizeof(close_1001)) == 0);
     tls_client_close(client);
@@ -120,11 +120,11 @@ static void buffered_request_does_not_start_a_handler(void)
     tls_server_start();
     tls_client_t *client = connect_tls(GET("/hello") GET("/hello"));
     tls_client_read(client);
-    TEST_TRUE(tls_client_wait_received(client, 60, 1000));
+    TEST_TRUE(tls_client_wait_received(client, 60, PATIENCE_MS));
     TEST_EQ(1, atomic_load(&handlers_run));
     server_stop_ok();
     TEST_EQ(1, atomic_load(&handlers_run));
-    TEST_TRUE(tls_client_wait_end(client, 1000));
+    TEST_TRUE(tls_client_wait_end(client, PATIENCE_MS));
     tls_client_close(client);
     server_end();
 }
@@ -138,7 +138,7 @@ static void ten_starts_and_stops_cost_no_heap(void)
         tls_server_start_again();
         tls_client_t *client = connect_tls(GET("/stream"));
         tls_client_read(client);
-        TEST_TRUE(tls_client_wait_received(client, 20000, 2000));
+        TEST_TRUE(tls_client_wait_received(client, 20000, PATIENCE_MS));
         server_stop_ok();
         tls_client_close(client);
         expire_closing_connections();
@@ -180,7 +180,7 @@ static void failed_handshake_closes_nobody_elses_socket(void)
     TEST_EQ(ESP_OK, esp_event_handler_register(TEST_EVENT, 1, hold_the_loop, NULL));
     const int before = sockets_free();
     TEST_EQ(ESP_OK, esp_event_post(TEST_EVENT, 1, NULL, 0, portMAX_DELAY));
-    TEST_TRUE(xSemaphoreTake(loop_held, pdMS_TO_TICKS(1000)) == pdTRUE);
+    TEST_TRUE(xSemaphoreTake(loop_held, pdMS_TO_TICKS(PATIENCE_MS)) == pdTRUE);
     for (int room = CONFIG_ESP_SYSTEM_EVENT_QUEUE_SIZE; room > 1; room--) { /* one for the event that tells the error */
         TEST_EQ(ESP_OK, esp_event_post(TEST_EVENT, 2, NULL, 0, 0));
     }
@@ -188,7 +188,7 @@ static void failed_handshake_closes_nobody_elses_socket(void)
     vTaskDelay(pdMS_TO_TICKS(100));
     int others[2] = {socket(AF_INET, SOCK_DGRAM, 0), socket(AF_INET, SOCK_DGRAM, 0)};
     xSemaphoreGive(loop_goes_on);
-    TEST_TRUE(client_wait_end(client, 2000));
+    TEST_TRUE(client_wait_end(client, PATIENCE_MS));
     client_close(client);
     vTaskDelay(pdMS_TO_TICKS(50));
     for (int i = 0; i < 2; i++) {
@@ -256,7 +256,7 @@ static void reading_stalled_and_idle_together(void)
     tls_client_t *idle = connect_tls("");
     tls_client_t *waiting = connect_tls("");
     tls_client_t *stalled = connect_tls(GET("/stream")); /* holds the server's task */
-    vTaskDelay(pdMS_TO_TICKS(300));
+    wait_for_stall();
     tls_client_send(waiting, GET("/hello"), strlen(GET("/hello")));
     httpd_graceful_stop_report_t report = server_stop_ok();
     TEST_EQ(3, report.sessions);
@@ -265,7 +265,7 @@ static void reading_stalled_and_idle_together(void)
     TEST_WITHIN(DRAIN_MS, DRAIN_MS + POLL_MS, report.phase_ms[0] + report.phase_ms[1]);
     tls_client_t *clients[] = {idle, waiting, stalled};
     for (size_t i = 0; i < sizeof(clients) / sizeof(clients[0]); i++) {
-        TEST_TRUE(tls_client_wait_end(clients[i], 1000));
+        TEST_TRUE(tls_client_wait_end(clients[i], PATIENCE_MS));
         tls_client_close(clients[i]);
     }
     server_end();
@@ -304,9 +304,9 @@ static void stop_from_the_event_loop_does_not_deadlock(void)
     tls_server_start();
     tls_client_t *client = connect_tls(GET("/stream"));
     tls_client_read(client);
-    TEST_TRUE(tls_client_wait_received(client, 20000, 2000));
+    TEST_TRUE(tls_client_wait_received(client, 20000, PATIENCE_MS));
     TEST_EQ(ESP_OK, stop_from_the_event_loop());
-    TEST_TRUE(tls_client_wait_end(client, 1000));
+    TEST_TRUE(tls_client_wait_end(client, PATIENCE_MS));
     tls_client_close(client);
     server_end();
 }
@@ -320,10 +320,10 @@ static void deaf_stream_stopped_from_the_event_loop_is_a_timeout(void)
     tls_server_start();
     tls_client_t *client = connect_tls(GET("/deaf"));
     tls_client_read(client);
-    TEST_TRUE(tls_client_wait_received(client, 20000, 2000));
+    TEST_TRUE(tls_client_wait_received(client, 20000, PATIENCE_MS));
     TEST_EQ(ESP_ERR_TIMEOUT, stop_from_the_event_loop());
     server_stop_ok(); /* from here, so that the loop runs */
-    TEST_TRUE(tls_client_wait_end(client, 1000));
+    TEST_TRUE(tls_client_wait_end(client, PATIENCE_MS));
     tls_client_close(client);
     server_end();
 }

@@ -15,7 +15,7 @@
 
 static void check_closed_1001(client_t *client)
 {
-    TEST_TRUE(client_wait_end(client, 1000));
+    TEST_TRUE(client_wait_end(client, PATIENCE_MS));
     TEST_EQ(1001, atomic_load(&client->close_code));
     TEST_EQ(CLIENT_FIN, atomic_load(&client->end));
 }
@@ -39,7 +39,9 @@ static void stalled_websocket_does_not_delay_the_others(void)
     client_t *stalled = client_websocket(PORT, "/ws", false);
     client_t *reading[2] = {client_websocket(PORT, "/ws", true), client_websocket(PORT, "/ws", true)};
     client_send_text(stalled, "fill");
-    vTaskDelay(pdMS_TO_TICKS(100));
+    while (!atomic_load(&filled)) {
+        vTaskDelay(1);
+    }
     int64_t since_us = esp_timer_get_time();
     httpd_graceful_stop_report_t report = server_stop_ok();
     for (int i = 0; i < 2; i++) {
@@ -69,7 +71,7 @@ static void close_survives_frames_that_cross_it(void)
     check_closed_1001(client);
     /* None of those frames ended the session: the client's answer was waited for. */
     TEST_WITHIN(90, 205 + PROMPT_MS, report.phase_ms[HTTPD_GRACEFUL_STOP_DRAIN]);
-    TEST_TRUE(client_wait_end(streaming, 1000));
+    TEST_TRUE(client_wait_end(streaming, PATIENCE_MS));
     TEST_EQ(CLIENT_FIN, atomic_load(&streaming->end));
     TEST_EQ(1, report.websockets);
     TEST_EQ(0, report.forced_count);
@@ -89,8 +91,10 @@ static void gets_close_1001_beside(const char *request, bool reads)
     client_t *stream = client_connect(PORT, request);
     if (reads) {
         client_read(stream);
+        TEST_TRUE(client_wait_received(stream, 8000, PATIENCE_MS));
+    } else {
+        wait_for_stall();
     }
-    vTaskDelay(pdMS_TO_TICKS(300));
     int64_t since_us = esp_timer_get_time();
     httpd_graceful_stop_report_t report = server_stop_ok();
     check_closed_1001(client);
@@ -230,7 +234,7 @@ static void close_waits_for_who_pushes_under_a_lease(void)
     TEST_EQ(1, count);
     pusher_t pusher = {.fd = fds[0]};
     TEST_TRUE(xTaskCreate(pushing_task, "pusher", 4096, &pusher, 5, NULL) == pdPASS);
-    TEST_TRUE(client_wait_received(client, 1000, 2000));
+    TEST_TRUE(client_wait_received(client, 1000, PATIENCE_MS));
     httpd_graceful_stop_report_t report = server_stop_ok();
     check_closed_1001(client);
     /* Every frame whole (4 bytes of header, 300 of payload), and the CLOSE (4 bytes) last. */

@@ -144,7 +144,7 @@ static void producer_racing_the_stop_loses_nothing(void)
         vTaskDelay(pdMS_TO_TICKS(50));
         server_stop_ok();
         for (int i = 0; i < 2; i++) {
-            TEST_TRUE(xSemaphoreTake(producer_done, pdMS_TO_TICKS(1000)) == pdTRUE);
+            TEST_TRUE(xSemaphoreTake(producer_done, pdMS_TO_TICKS(PATIENCE_MS)) == pdTRUE);
         }
         TEST_EQ(atomic_load(&accepted_work), atomic_load(&raced.run) + atomic_load(&raced.cancelled));
         server_end();
