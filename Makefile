@@ -10,6 +10,7 @@ IDF_BUILD := build/native-idf
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 HIL := $(VENV)/bin/hil
+FUZZ := firmware/native/fuzz/run.py
 WORKERS ?= 2
 CYCLES ?= 1000
 RUNS ?= 200
@@ -121,6 +122,29 @@ sanitizer-smoke: build/asan/build.ninja build/tsan/build.ninja
 #: make mutations  breaks each promise of the component in a copy, and expects the promise's test to fail
 mutations: build
 	@$(PYTHON) firmware/components/httpd_graceful_stop/host_test/mutations/run.py $(BUILD) $(BREAKS)
+
+.PHONY: fuzzers fuzz fuzz-smoke fuzz-test
+test: fuzz-test
+
+build/fuzz/build.ninja: | build
+	@command -v clang-14 >/dev/null || { echo "fuzz: clang-14 and libclang-rt-14-dev are missing: make packages" >&2; exit 3; }
+	@CC=clang-14 cmake -S firmware/native/fuzz -B build/fuzz -G Ninja -DNATIVE_BUILD="$(abspath $(BUILD))" \
+	    -DLWIP_DIR="$(abspath $(LWIP_DIR))" >build/fuzz.log || { cat build/fuzz.log; exit 1; }
+
+fuzzers: build build/fuzz/build.ninja
+	@ninja -C build/fuzz --quiet
+
+#: make fuzz       each fuzzer for ten minutes; inputs that reach new code join the kept ones
+#: make fuzz-smoke each fuzzer for a minute
+fuzz: fuzzers
+	$(PYTHON) $(FUZZ) build/fuzz --seconds 600 --jobs $(WORKERS) --keep
+fuzz-smoke: fuzzers
+	$(PYTHON) $(FUZZ) build/fuzz --seconds 60 --jobs $(WORKERS)
+
+# All kept inputs, some seconds of new ones, and a planted fault, which has to be found.
+fuzz-test: fuzzers
+	$(PYTHON) $(FUZZ) build/fuzz --seconds 5 --jobs $(WORKERS)
+	@$(PYTHON) $(FUZZ) build/fuzz --seconds 60 trigger_broken; test $$? -eq 1
 
 #: make slow       the tests that wait for minutes (connections expiring)
 slow: build
