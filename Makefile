@@ -175,12 +175,15 @@ benchmark: build
 footprint:
 	@sh firmware/components/httpd_graceful_stop/footprint/footprint.sh --install
 
-#: make lint       clang-format, ruff, mypy
+#: make lint       clang-format, ruff, mypy; actionlint and zizmor over the workflows, and that none releases ungated
 lint: setup
 	@clang-format --dry-run -Werror $(C_SOURCES)
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
+	$(VENV)/bin/actionlint
+	$(VENV)/bin/zizmor --offline --quiet --no-progress .
+	$(PYTHON) .ci/workflow_rules.py .github/workflows
 
 #: make format     what lint would complain of in layout, mended
 format: setup

@@ -1,35 +1,91 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`hil boards`: the boards of this bench and whether each is there."""
+"""`hil boards`: the boards of this bench and whether each is there; one board before and after a job of CI."""
 
 from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+from pathlib import Path
+from typing import Annotated
 
+import typer
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
 from ..boards.artifacts import Artifacts
+from ..boards.bench import BenchFile
 from ..boards.config import BoardConfig, EmulatorConfig, NativeConfig, SerialConfig
 from ..boards.esp_port import port_of
 from ..boards.parking import why_parked
-from ..errors import UsageError
+from ..errors import BenchError, UsageError
 from .app import app, bench_file, root_or_here, terminal
 
 _EMULATORS = {"qemu": ("qemu-system-xtensa", "qemu-system-riscv32"), "espemu": ("esp-emu",)}
 
 
-@app.command(epilog="Example: [bold]hil boards[/]; a board's name goes to [bold]hil run --hil-board NAME[/]")
-def boards() -> None:
-    """List the boards of bench.toml and whether each is there."""
+SWITCH_TIMEOUT_S = 60.0
+
+
+@app.command(
+    epilog="Examples: [bold]hil boards[/], [bold]hil boards --check cam-1[/]; "
+    "a board's name goes to [bold]hil run --hil-board NAME[/]"
+)
+def boards(
+    file: Annotated[
+        Path | None,
+        typer.Option("--hil-bench", metavar="FILE", help="Where they are described.", show_default="bench.toml"),
+    ] = None,
+    check: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Only this board: exit code 3 when it cannot be used.")
+    ] = None,
+    off: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Switch this board off, where its power_off says how.")
+    ] = None,
+) -> None:
+    """List the boards of bench.toml and whether each is there.
+
+    Exit code: 0, or with --check and --off 3 when the board cannot be used or switched off.
+    """
+    if file is not None and not file.is_file():
+        raise UsageError(f"--hil-bench: there is no file {file}")
+    bench = BenchFile.read(file) if file is not None else bench_file()
+    if off is not None:
+        _switch_off(bench.board(off))
+    if check is not None:
+        where, state, well = _state(bench.board(check))
+        if not well:
+            raise BenchError(f"board {check!r} at {where}: {state}")
+        typer.echo(f"board {check!r}: {state}")
+        return
+    if off is not None:
+        return
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for name in ("board", "kind", "where", "state"):
         table.add_column(name, overflow="fold")
-    for name, config in bench_file().boards.items():
+    for name, config in bench.boards.items():
         where, state, well = _state(config)
         table.add_row(Text(name), config.kind, Text(where), Text(state, style="green" if well else "yellow"))
     terminal().print(table)
+
+
+def _switch_off(config: BoardConfig) -> None:
+    """Raises BenchError. A board without a power switch is left as it is: the next start resets it."""
+    command = config.power_off if isinstance(config, SerialConfig) else ()
+    if not command:
+        typer.echo(f"board {config.name!r}: nothing to switch off")
+        return
+    told = f"board {config.name!r}: {' '.join(command)}"
+    try:
+        done = subprocess.run(command, cwd=config.home, capture_output=True, timeout=SWITCH_TIMEOUT_S, check=False)
+    except OSError as error:
+        raise BenchError(f"{told} cannot be started: {error.strerror}") from None
+    except subprocess.TimeoutExpired:
+        raise BenchError(f"{told} took longer than {SWITCH_TIMEOUT_S:g} s") from None
+    if done.returncode != 0:
+        raise BenchError(f"{told} ended with exit code {done.returncode}")
+    typer.echo(f"board {config.name!r}: switched off")
 
 
 def _state(config: BoardConfig) -> tuple[str, str, bool]:

@@ -97,6 +97,24 @@ def test_the_policy_of_this_repository_asks_for_what_its_scenarios_are(pytester:
         assert not left_out, f"gate.toml does not require {sorted(left_out)}"
 
 
+def test_the_policy_of_releases_asks_no_less(tmp_path: Path) -> None:
+    """For the native board the same as gate.toml; beside it, a chip."""
+    bench = Bench(tmp_path / "bench")
+    folder = tmp_path / "keys"
+    folder.mkdir()
+    for name in ("native.pub.pem", "bench.pub.pem"):
+        (folder / name).write_bytes(bench.key.public.pem)
+    (tmp_path / "release-gate.toml").write_text((ROOT / ".github" / "release-gate.toml").read_text())
+    release = PolicyFile.read(tmp_path / "release-gate.toml").policy
+    (tmp_path / "build" / "bench").mkdir(parents=True)
+    (tmp_path / "build" / "bench" / "bench-key.pub.pem").write_bytes(bench.key.public.pem)
+    (tmp_path / "gate.toml").write_text((ROOT / "gate.toml").read_text())
+    daily = PolicyFile.read(tmp_path / "gate.toml").policy
+    assert release.boards["native"] == daily.boards["native"]
+    assert (release.controls, release.control_image) == (daily.controls, daily.control_image)
+    assert any(boards.kind == "serial" for boards in release.boards.values())
+
+
 def _collected(pytester: pytest.Pytester) -> dict[str, str]:
     """The scenarios that `hil run` runs by default, with their kinds."""
     pytester.makepyfile(
