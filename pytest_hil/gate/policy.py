@@ -50,17 +50,27 @@ class Limits(_Table):
 
 
 class Control(_Table):
-    """A scenario that shows that the rig still sees a failure: a panic in that function, or a stop that hangs."""
+    """A scenario that shows that the rig still sees a failure: a panic in that function or of that kind, a stop that
+    hangs."""
 
     scenario: Text
     panic_in: Text | None = None
+    panic_kind: Text | None = None
     hang_ms: float | None = Field(default=None, gt=0)
+    may_be_missing: bool = False  # in a run; where it ran, it must have shown its failure
 
     @model_validator(mode="after")
-    def _one_of_both(self) -> Control:
-        if (self.panic_in is None) == (self.hang_ms is None):
-            raise ValueError("exactly one of panic_in and hang_ms must be given")
+    def _one_of_them(self) -> Control:
+        if [self.panic_in, self.panic_kind, self.hang_ms].count(None) != 2:
+            raise ValueError("exactly one of panic_in, panic_kind and hang_ms must be given")
         return self
+
+    @property
+    def failure(self) -> str | None:
+        """The panic that it shows, in words; None where it shows none."""
+        if self.panic_in is not None:
+            return f"panic in {self.panic_in}"
+        return None if self.panic_kind is None else f"panic of the kind {self.panic_kind}"
 
 
 class ControlImage(_Table):

@@ -130,18 +130,19 @@ def _logs(run: SignedRun, test: RecordedTest, evidence: Evidence, policy: Policy
 
 
 def _shown_panic(control: Control, evidence: Evidence, test: RecordedTest) -> Panic | None:
-    """The first panic in the function that the policy names, by the log's own words or by a decoded backtrace."""
+    """The first panic that the policy names; a function by the log's own words or by a decoded backtrace."""
     for panic, recorded in zip(evidence.panics, [*test.panics, *({} for _ in evidence.panics)], strict=False):
         frames = recorded.get("frames")
         decoded = [row.get("function") for row in frames if isinstance(row, dict)] if isinstance(frames, list) else []
-        if control.panic_in is not None and control.panic_in in (panic.function, *decoded):
+        functions = (panic.function, *decoded)
+        if (control.panic_in is not None and control.panic_in in functions) or panic.kind == control.panic_kind:
             return panic
     return None
 
 
 def _shows(control: Control, evidence: Evidence, forgiven: Panic | None) -> Iterator[str]:
-    if control.panic_in is not None and forgiven is None:
-        yield f"the control did not show its failure: no panic in {control.panic_in}"
+    if control.failure is not None and forgiven is None:
+        yield f"the control did not show its failure: no {control.failure}"
     if control.hang_ms is not None:
         hung = longest_hang_ms(evidence)
         if hung < control.hang_ms:
@@ -165,9 +166,12 @@ def _boots(run: SignedRun, test: RecordedTest, evidence: Evidence, policy: Polic
     if not digests:
         yield "its board never said what it runs"
         return
-    with_control_image = test.kind != "promise" or any(matches(p, test.id) for p in policy.control_image.promises)
+    with_control_image = test.kind == "control" or any(matches(p, test.id) for p in policy.control_image.promises)
     about = "control" if with_control_image else "release"
-    allowed = {about, "update", "previous"}
+    before = {"release", "previous", about} | (
+        {"control"} if test.kind == "observation" else set()
+    )  # an update may lead from these to the image that it is about
+    allowed = {*before, "update"}
     known = {image.image_sha256: image.role for image in run.results.images}
     for number, digest in enumerate(digests, 1):
         if known.get(digest) not in allowed:
@@ -175,9 +179,9 @@ def _boots(run: SignedRun, test: RecordedTest, evidence: Evidence, policy: Polic
             yield f"at boot {number} its board ran {what}; {about} is what it has to show"
             return
     wanted = run.digest_of(about)
-    if wanted not in digests:
+    if test.kind != "observation" and wanted not in digests:
         yield f"its board never ran the {about} image {wanted}"
-    elif digests[0] != wanted and known.get(digests[0]) != "previous":
+    elif known[digests[0]] not in before:
         yield f"its board began with the {known[digests[0]]} image, not with the {about} image"
 
 
