@@ -141,15 +141,36 @@ static void stop_fence(void *arg)
     stop_wake(gs);
 }
 
+/* As stop_fence(), but passed only when the loop has closed all sessions. */
+static void stop_last_session(void *arg)
+{
+    stop_object_t *gs = arg;
+    if (peek(gs->sessions_open) != 0) {
+        poke(gs->ping_out, false);
+        poke(gs->changed, true); /* asks for another one at once */
+        stop_wake(gs);
+        return;
+    }
+    stop_fence(arg);
+}
+
+static bool pass(stop_object_t *gs, httpd_work_fn_t fence, uint32_t limit_ms)
+{
+    poke(gs->fence_passed, false);
+    return wait_for(gs, &gs->fence_passed, fence, limit_ms);
+}
+
 /*
  * While the loop was held up, pings filled its control socket, and some may still be there. The stop's own message
  * would then be lost without an error, and httpd_stop() would wait for ever. Once work that was queued now has run, all
- * that came before it is gone.
+ * that came before it is gone. But the loop itself adds to it: for a WebSocket that was shut it queues, at each turn, a
+ * message to close it, until it has come to the first of them. So the sessions come first; one that stays open all the
+ * same is left to httpd_stop().
  */
 static bool empty_control_socket(stop_object_t *gs, uint32_t limit_ms)
 {
-    poke(gs->fence_passed, false);
-    return wait_for(gs, &gs->fence_passed, stop_fence, limit_ms);
+    pass(gs, stop_last_session, limit_ms / 2);
+    return pass(gs, stop_fence, limit_ms);
 }
 
 /* The server's own stop. From 5.0 on it says when its message could not be sent; then it may be asked again. */
