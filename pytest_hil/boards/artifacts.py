@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UsageError
+from .config import is_name
 from .flash_layout import BuildDir
 
 ROLES = ("release", "control", "update", "previous")
+INDEX = "images.json"
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ class Artifacts:
     @classmethod
     def read(cls, directory: Path) -> Artifacts:
         """Raises UsageError with what is missing and what to do about it."""
-        index = directory / "images.json"
+        index = directory / INDEX
         try:
             rows = json.loads(index.read_text())
         except FileNotFoundError:
@@ -98,6 +100,8 @@ class Artifacts:
 
 
 def _image(directory: Path, row: dict[str, Any]) -> Image:
+    if not is_name(row["role"]):  # files of a run are named after it
+        raise UsageError(f"{directory / INDEX}: {row['role']!r} is no role: letters, digits, '-', '_' and '.' alone")
     return Image(
         role=row["role"],
         path=directory / row["dir"],

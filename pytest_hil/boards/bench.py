@@ -14,7 +14,7 @@ from typing import Any
 
 from ..errors import UsageError
 from ..toml_file import TomlError, TomlFile
-from .config import KINDS, BoardConfig, NativeConfig
+from .config import KINDS, BoardConfig, NativeConfig, is_name
 
 FILE_NAME = "bench.toml"
 NATIVE = "native"
@@ -75,6 +75,8 @@ class _Checker:
 
     def _board(self, name: str, row: Any, bench: Mapping[str, Any]) -> BoardConfig:
         at = ("boards", name)
+        if not is_name(name):  # a file is named after a board that is parked
+            raise self._error(at, f"{name!r} is no name for a board: letters, digits, '-', '_' and '.' alone")
         if not isinstance(row, dict):
             raise self._error(at, f"must be a table: [boards.{name}]")
         if "kind" not in row:

@@ -14,17 +14,23 @@ from typing import Any, ClassVar
 
 SERIAL_URLS = ("rfc2217", "socket")
 _MAC = re.compile(r"[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}")
+_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
 _WINDOWS_PORT = re.compile(r"COM\d+")
 
 Command = tuple[str, ...]
 
 
-def setting(allowed: str, accepts: Callable[[Any], bool], default: Any = None) -> Any:
-    """A dataclass field that knows which values are allowed, for the program and in words."""
+def setting(allowed: str, accepts: Callable[[Any], bool], default: Any = None, *, told: bool = True) -> Any:
+    """A dataclass field that knows which values are allowed, for the program and in words; `told`: in messages too."""
     metadata = {"allowed": allowed, "accepts": accepts}
     if isinstance(default, dict):
-        return dataclasses.field(default_factory=dict, metadata=metadata)
-    return dataclasses.field(default=default, metadata=metadata)
+        return dataclasses.field(default_factory=dict, metadata=metadata, repr=told)
+    return dataclasses.field(default=default, metadata=metadata, repr=told)
+
+
+def is_name(value: Any) -> bool:
+    """What files may be named after, in a folder that they do not leave."""
+    return isinstance(value, str) and _NAME.fullmatch(value) is not None
 
 
 def is_port(value: Any) -> bool:
@@ -92,7 +98,9 @@ class BoardConfig:
     home: Path = Path()  # the folder of bench.toml
     bind: str = setting(ADDRESS, is_address, "127.0.0.1")  # where the services listen
     tell: str = setting(ADDRESS, is_address, "10.0.2.2")  # the runner's address as the board sees it
-    provisioning: Mapping[str, str | int] = setting("a table of texts and whole numbers", is_provisioning, {})
+    provisioning: Mapping[str, str | int] = setting(
+        "a table of texts and whole numbers", is_provisioning, {}, told=False
+    )
 
     # For firmware that prints no `@hil` lines: which of its own log lines are events. Named groups are the fields.
     events: Mapping[str, str] = setting("a table of regular expressions by event name", is_patterns, {})

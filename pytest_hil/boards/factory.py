@@ -25,6 +25,7 @@ def make_board(config: BoardConfig, load: Load, console: ConsoleSink) -> Board:
 def native_board(config: NativeConfig, load: Load, console: ConsoleSink) -> NativeBoard:
     """Its flash is a file, written here."""
     flash = load.folder / "flash.bin"
+    flash.touch(mode=0o600)  # it holds passwords and keys
     flash.write_bytes(load.build.flash_image(load.partitions))
     settings = NativeSettings(
         load.native_board,

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -50,7 +50,9 @@ class Load:
     """What a board is to carry and to run with, in one test."""
 
     build: BuildDir
-    partitions: Mapping[str, bytes]  # label -> contents; the rest of what an earlier test may have left is erased
+    partitions: Mapping[str, bytes] = field(
+        repr=False
+    )  # label -> contents; the rest of what an earlier test may have left is erased
     folder: Path  # for the board's own logs
     native_board: Path  # the program, for the kind that needs it
     seed: int = 1

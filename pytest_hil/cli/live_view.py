@@ -46,9 +46,8 @@ class LiveView:
 
 
 def _line_text(line: Line) -> Text:
-    shown = _CONTROL.sub("\N{REPLACEMENT CHARACTER}", line.text)
-    level = _LEVEL.match(shown)
-    return Text(shown, style=_STYLES[level.group(1) or level.group(2)] if level else "")
+    level = _LEVEL.match(line.text)
+    return Text(line.text, style=_STYLES[level.group(1) or level.group(2)] if level else "")
 
 
 def _event_text(event: Event) -> Text:

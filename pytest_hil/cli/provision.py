@@ -15,7 +15,7 @@ from ..boards.config import BoardConfig, SerialConfig
 from ..boards.esp_port import port_of
 from ..boards.provisioning import PARTITION, nvs_image
 from ..errors import BenchError, UsageError
-from .app import app, bench_file, board_names
+from .app import app, bench_file, board_names, say
 
 TEXTS = (
     *("device_id", "broker_uri", "broker_user", "broker_pass", "wifi_ssid", "wifi_pass", "stream_mode"),
@@ -52,7 +52,12 @@ def provision(
     for key in ("device_id", "broker_uri"):
         if key not in settings:
             raise UsageError(f"{key} is missing: without it a board does nothing; give {key}=VALUE")
+    for argument in values or ():
+        key, _, text = argument.partition("=")
+        if key in _SECRET and not text.startswith("@"):
+            say(f"{key} stood on the command line, for all users of this machine to read; {key}=@FILE keeps it out")
     try:
+        out.touch(mode=0o600)
         out.write_bytes(nvs_image(settings, SIZE))
     except OSError as error:
         raise UsageError(f"{out} cannot be written: {error.strerror}") from None

@@ -19,8 +19,11 @@ T = TypeVar("T")
 
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[@-Z\\-_])")
 _LINE_END = re.compile(rb"\r*\n\r*(?!\r*\n)|\r*\n|\r+")
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 _LEADING_RETURNS = re.compile(rb"\A\r+(?!\r*\n)")
+LINE_MAX = 1 << 20  # bytes; a longer line is taken for several, so that one that never ends needs no more memory
 SHOWN_LINES = 15  # how many of the last lines a failed wait tells
+SHOWN_BYTES = 1024  # of one that is not finished
 
 
 class WaitFailed(AssertionError):  # noqa: N818  it is what a test reports, not a fault of the rig
@@ -37,9 +40,11 @@ class Line:
 
     @property
     def text(self) -> str:
-        """Readable form: decoded, without colours and carriage returns."""
+        """Readable form: decoded, without colours and whatever else would steer a terminal or a report."""
         text = self.raw.decode("utf-8", "replace")
-        return _ANSI.sub("", text) if "\x1b" in text else text
+        if text.isprintable():
+            return text
+        return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", _ANSI.sub("", text))
 
 
 class ConsoleRecord:
@@ -95,6 +100,10 @@ class ConsoleRecord:
         cut = max(cut, tail.rfind(b"\r", max(cut, start), end) + 1)
         finished = bytes(tail[:cut])
         del tail[:cut]
+        if len(tail) > LINE_MAX and (body := len(tail.rstrip(b"\r"))) > LINE_MAX:
+            begun = (body - 1) // LINE_MAX * LINE_MAX
+            finished += tail[:begun] + b"\n"
+            del tail[:begun]
         return finished
 
     def _take(self, raws: Sequence[bytes]) -> None:
@@ -186,7 +195,7 @@ class ConsoleRecord:
             "\n".join(f"  {line.at_s:9.3f}  {line.text}" for line in self._lines[-SHOWN_LINES:]) or "  (no line at all)"
         )
         if self._tail:
-            last += f"\n  (unfinished) {bytes(self._tail)!r}"
+            last += f"\n  (unfinished) {bytes(self._tail[-SHOWN_BYTES:])!r}"
         story = f"waited {waited_s:.2f} s of {timeout_s:g} s for {what}; {reason}"
         return f"{story}\nlast lines:\n{last}\nlog: {self.log_path}"
 
@@ -200,4 +209,6 @@ def split_lines(finished: bytes) -> list[bytes]:
             finished = _LINE_END.sub(b"\n", _LEADING_RETURNS.sub(b"", finished))
     lines = finished.split(b"\n")
     lines.pop()
+    if len(finished) > LINE_MAX:
+        return [line[at : at + LINE_MAX] for line in lines for at in range(0, max(len(line), 1), LINE_MAX)]
     return lines

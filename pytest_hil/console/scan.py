@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 from .events import Event, EventPattern
 from .log_reader import LogReader
 from .panic import SCAN_FIELDS, Panic
-from .record import Line, split_lines
+from .record import LINE_MAX, Line, split_lines
 from .resets import Reset
 
 _BATCH = 10_000  # lines
@@ -47,10 +47,12 @@ def scan(log: str, file: BinaryIO, patterns: Sequence[EventPattern] = ()) -> Sca
 
 def _lines(file: BinaryIO) -> Iterator[Line]:
     """By the newlines alone, so that a progress bar's carriage returns move no line number."""
-    for number, raw in enumerate(file):
-        whole = raw if raw.endswith(b"\n") else raw.rstrip(b"\r") + b"\n"
-        for piece in split_lines(whole):
+    number = 0
+    while raw := file.readline(LINE_MAX):
+        ended = raw.endswith(b"\n")
+        for piece in split_lines(raw if ended else raw.rstrip(b"\r") + b"\n"):
             yield Line(number, 0.0, piece)
+        number += ended
 
 
 def _as_json(panic: Panic) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -12,6 +13,10 @@ from pathlib import Path
 from typing import Any
 
 RUNS = Path("build") / "hil"
+NAME_MAX = 150  # characters
+_LOST = re.compile(
+    r"[^A-Za-z0-9._+:\[\], -]"
+)  # what, beside the usual punctuation of a test's id, is not in its folder's name
 
 
 @dataclass(frozen=True)
@@ -38,9 +43,15 @@ class RunDir:
         return self.path / "collected.json"
 
     def test_folder(self, test_id: str, attempt: int = 1) -> Path:
-        """A folder for a test's logs with a name a person can read; a test that is run again gets another."""
-        name = re.sub(r"[^A-Za-z0-9._+-]+", "-", test_id.rpartition("/")[2]).strip("-")
-        folder = self.path / (name[:150] if attempt == 1 else f"{name[:150]}-attempt-{attempt}")
+        """A folder for a test's logs with a name a person can read, and that no other test's has; a test that is run
+        again gets another.
+        """
+        file, _, test = test_id.partition("::")
+        readable = f"{file.rpartition('/')[2]}-{test}".strip("-")
+        name = re.sub(r"[^A-Za-z0-9._+-]+", "-", readable).strip("-.")[:NAME_MAX]
+        if len(readable) > NAME_MAX or _LOST.search(test):
+            name += "-" + hashlib.sha256(test_id.encode()).hexdigest()[:8]
+        folder = self.path / (name if attempt == 1 else f"{name}-attempt-{attempt}")
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 

@@ -39,14 +39,14 @@ class Message:
 class MqttClient:
     """Subscribed to `topics` from the moment `connect` returns."""
 
-    def __init__(self, host: str, port: int, topics: str, access: BrokerAccess | None = None) -> None:
+    def __init__(self, host: str, port: int, topics: str, access: BrokerAccess | None = None, name: str = "") -> None:
         self.messages: list[Message] = []
         self._condition = threading.Condition()
         self._started = time.monotonic()
         self._host, self._port, self._topics = host, port, topics
         self._subscribed = False
         self._refused = ""
-        self._client = paho.Client(CallbackAPIVersion.VERSION2)
+        self._client = paho.Client(CallbackAPIVersion.VERSION2, client_id=name)
         if access is not None:
             self._client.tls_set_context(access.trust.context)
             self._client.username_pw_set(access.user, access.password)

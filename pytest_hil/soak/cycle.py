@@ -70,6 +70,7 @@ def run_cycle(rig: Rig, seed: int, plan: CyclePlan, role: str) -> Cycle:
 
 
 def _with_clients(rig: Rig, plan: CyclePlan, act: Callable[[], None]) -> None:
+    _wait_idle(rig)
     streams = open_clients(rig, plan.clients, plan.rude)
     try:
         act()
@@ -79,6 +80,17 @@ def _with_clients(rig: Rig, plan: CyclePlan, act: Callable[[], None]) -> None:
                 assert client.check.problems == [], f"{client}: {client.check.problems}"
     finally:
         streams.close()
+
+
+def _wait_idle(rig: Rig) -> None:
+    """Until the board has noticed that the clients before are gone: their streams are not free earlier."""
+
+    def all_closed() -> bool | None:
+        boot = rig.console.events_named("boot")[-1].at_line
+        opened, closed = (len(rig.console.events_named(name, boot)) for name in ("stream_open", "stream_close"))
+        return True if opened == closed else None
+
+    rig.console.record.wait(all_closed, "the end of all streams", WAIT_S)
 
 
 def _update(rig: Rig, plan: CyclePlan, role: str) -> None:

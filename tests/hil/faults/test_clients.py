@@ -43,6 +43,12 @@ def all_sessions(rig: Rig) -> None:
         rig.streams.mjpeg()
 
 
+def half_beside_streams(rig: Rig) -> None:
+    """The server's loop waits in receive; when it is freed, closing what was shut must not cost it the stop."""
+    rig.open_streams(StreamPlan(ws=2, mjpeg=1 if rig.stream_mode == "inline" else 2))
+    rig.streams.half()
+
+
 def flood(rig: Rig) -> None:
     for port in (STREAM_PORT, CONTROL_PORT):
         where = rig.board.endpoint(port)
@@ -90,6 +96,7 @@ def large_frames(rig: Rig) -> None:
 CLIENT_FAULTS = (
     ClientFault("all sessions taken", all_sessions),
     ClientFault("200 connects a second", flood, leave=True, smoke=True),
+    ClientFault("half a request beside streams", half_beside_streams),
     ClientFault("slow loris", loris),
     ClientFault("half closed", half_closed),
     ClientFault("reconnecting at once", reconnecting, leave=True),
