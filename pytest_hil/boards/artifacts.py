@@ -101,7 +101,9 @@ class Artifacts:
 
 def _image(directory: Path, row: dict[str, Any]) -> Image:
     if not is_name(row["role"]):  # files of a run are named after it
-        raise UsageError(f"{directory / INDEX}: {row['role']!r} is no role: letters, digits, '-', '_' and '.' alone")
+        raise UsageError(
+            f"{directory / INDEX}: {row['role']!r} is no role: letters, digits, blanks, '-', '_' and '.' alone"
+        )
     return Image(
         role=row["role"],
         path=directory / row["dir"],

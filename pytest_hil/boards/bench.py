@@ -76,7 +76,7 @@ class _Checker:
     def _board(self, name: str, row: Any, bench: Mapping[str, Any]) -> BoardConfig:
         at = ("boards", name)
         if not is_name(name):  # a file is named after a board that is parked
-            raise self._error(at, f"{name!r} is no name for a board: letters, digits, '-', '_' and '.' alone")
+            raise self._error(at, f"{name!r} is no name for a board: letters, digits, blanks, '-', '_' and '.' alone")
         if not isinstance(row, dict):
             raise self._error(at, f"must be a table: [boards.{name}]")
         if "kind" not in row:

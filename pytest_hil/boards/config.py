@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 SERIAL_URLS = ("rfc2217", "socket")
 _MAC = re.compile(r"[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}")
-_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
+_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._ -]{0,63}")
 _WINDOWS_PORT = re.compile(r"COM\d+")
 
 Command = tuple[str, ...]

@@ -19,7 +19,7 @@ from .app import app, bench_file, board_names, say
 
 TEXTS = (
     *("device_id", "broker_uri", "broker_user", "broker_pass", "wifi_ssid", "wifi_pass", "stream_mode"),
-    *("trigger_key", "ca", "server_cert", "server_key"),
+    *("trigger_key", "ca", "server_cert", "server_key", "boot_fault"),
 )
 NUMBERS = (
     *("frame_ms", "frame_bytes", "drain_ms", "shutdown_ms", "stop_ms", "update_ms", "stall_ms", "self_test_ms"),

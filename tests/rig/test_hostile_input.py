@@ -27,7 +27,7 @@ from .test_cli import Hil, command, write_test
 
 # Clears the screen, sets the title, asks for an answer on stdin, rings, goes back over what was printed.
 STEERING = "\x1b[2J\x1b]0;owned\x07\x9b31m\x1b[6n\x08\x08\x07\r\x85\u202e\x1bP+q544e\x1b\\end"
-OUTSIDE = ("../evil", "../../../../tmp/evil", "/tmp/evil", "a/b", "..", ".hidden", "", "a\nb", "a b", "$(touch evil)")
+OUTSIDE = ("../evil", "../../../../tmp/evil", "/tmp/evil", "a/b", "..", ".hidden", "", "a\nb", "$(touch evil)")
 
 
 @pytest.fixture

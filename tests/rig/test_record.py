@@ -51,9 +51,9 @@ def test_a_wait_from_a_mark_sees_only_what_comes_after(record: ConsoleRecord) ->
 
 
 def test_a_wait_wakes_when_the_line_comes(record: ConsoleRecord) -> None:
+    began = time.monotonic()
     timer = threading.Timer(0.1, record.feed, [b"late\n"])
     timer.start()
-    began = time.monotonic()
     record.wait_line("late", 10)
     assert 0.08 < time.monotonic() - began < 2
     timer.join()
