@@ -18,7 +18,7 @@ BENCH_KEY := build/bench/bench-key.pem
 
 C_SOURCES = $(wildcard $(shell git ls-files --cached --others --exclude-standard '*.c' '*.h'))
 
-.PHONY: help hil hil-port hil-idf differential test setup packages build build-idf ctest rig-test test-asan test-tsan \
+.PHONY: help hil hil-port hil-idf differential test setup packages build build-idf ctest rig-test browser-test test-asan test-tsan \
     sanitizer-smoke mutations slow sweep faults faults-smoke soak flake-hunt benchmark footprint lint format clean
 
 help:

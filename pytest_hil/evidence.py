@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from .console.console import Console
@@ -12,7 +14,7 @@ from .results.record import TestRecord
 from .services.mqtt import Message
 from .streams import Streams
 
-LOGS = ("console.log", "console.times", "clients.json", "mqtt.log", "native-board.log")
+LOGS = ("console.log", "console.times", "events.json", "clients.json", "mqtt.log", "native-board.log")
 
 
 def leave_evidence(
@@ -22,6 +24,9 @@ def leave_evidence(
     if streams.clients:
         streams.write_log(folder / "clients.json", console.record.began)
     (folder / "console.times").write_text("".join(f"{line.at_s:.3f}\n" for line in console.record.lines))
+    mapped = [asdict(event) for event in console.events if event.mapped]
+    if mapped:  # a bench's patterns are not kept with the logs, what they found is
+        (folder / "events.json").write_text(json.dumps(mapped))
     if messages:
         (folder / "mqtt.log").write_text("".join(f"{m.at_s:9.3f}  {m}\n" for m in messages))
     for field, value in figures(console).items():

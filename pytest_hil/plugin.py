@@ -24,6 +24,7 @@ from .boards.protocol import Board
 from .console.console import Console
 from .errors import HilError, NotRun, UsageError
 from .marker import HilMark
+from .printable import printable
 from .results.bench_key import BenchKey
 from .results.record import TestRecord
 from .results.run_dir import RunDir
@@ -228,7 +229,7 @@ def pytest_runtest_makereport(
         return report
     rig = item.stash.get(RIG, None)
     if report.failed and rig is not None and report.when == "call":
-        last = "\n".join(line.text for line in rig.console.record.lines[-FAILED_LOG_LINES:])
+        last = "\n".join(printable(line.text) for line in rig.console.record.lines[-FAILED_LOG_LINES:])
         report.sections.append(("end of the console", last))
     outcome_of(record, report, error)
     if report.when == "teardown":

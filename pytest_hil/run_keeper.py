@@ -17,8 +17,10 @@ from . import __version__
 from .boards.artifacts import Artifacts, Image
 from .errors import HilError, NotRun, UsageError
 from .marker import HilMark
+from .printable import printable
 from .report.page import page
 from .results.bench_key import BenchKey
+from .results.history import FILE_NAME, History, HistoryError
 from .results.merge import merge
 from .results.record import TestRecord
 from .results.run_dir import RunDir
@@ -60,6 +62,7 @@ class RunKeeper:
         self._started = time.strftime("%Y-%m-%dT%H:%M:%S%z")
         self._began = time.monotonic()
         self._seed: int = config.getoption("--hil-seed")
+        self._note = ""
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
@@ -87,8 +90,18 @@ class RunKeeper:
             images=self._keep_images(),
         )
         sign_results(self.run_dir.results, self._key)
-        (self.run_dir.path / "report.html").write_text(page(results))
+        history = self.run_dir.path.parent / FILE_NAME
+        try:
+            with History(history) as opened:
+                opened.add(results)
+        except HistoryError as error:
+            self._note = f"hil: this run is not in the history: {error}"
+        (self.run_dir.path / "report.html").write_text(page(results, self.run_dir.path, history))
         self.run_dir.point_latest()
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if self._note:
+            terminalreporter.write_line(printable(self._note), yellow=True)
 
     def _keep_images(self) -> list[dict[str, Any]]:
         try:

@@ -7,6 +7,7 @@ from .console.boots import FAULTS, RESET_KINDS
 from .console.console import Console
 from .console.events import Event
 from .console.panic import Panic
+from .printable import printable
 
 # A log that begins with this boot does not show what it was; a flashing tool resets some chips by their watchdog.
 FIRST_BOOT_FAULTS = frozenset(FAULTS) - {"WDT", "UNKNOWN"}
@@ -63,4 +64,4 @@ def judge(console: Console) -> None:
     """Raises AssertionError that tells every complaint and where the log is."""
     found = complaints(console)
     if found:
-        raise AssertionError("\n".join([*found, f"log: {console.record.log_path}"]))
+        raise AssertionError("\n".join([*map(printable, found), f"log: {console.record.log_path}"]))

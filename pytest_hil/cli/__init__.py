@@ -11,11 +11,25 @@ import sys
 import traceback
 
 from ..errors import BenchError, UsageError
-from . import boards, console, doctor, gate, keys, provision, run, scan, soak, trigger, verify
+from . import (
+    boards,
+    console,
+    doctor,
+    gate,
+    history,
+    keys,
+    provision,
+    report,
+    run,
+    scan,
+    soak,
+    trigger,
+    verify,
+)
 from .app import BENCH_FAILED, USAGE, app, say
 
 # Importing one registers its command.
-COMMANDS = (run, soak, gate, verify, scan, doctor, boards, console, trigger, provision, keys)
+COMMANDS = (run, report, history, gate, verify, soak, scan, doctor, boards, console, trigger, provision, keys)
 
 __all__ = ["COMMANDS", "app", "main"]
 

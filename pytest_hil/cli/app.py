@@ -23,7 +23,10 @@ from ..errors import UsageError
 PLAIN_WIDTH = 170  # columns, where there is no terminal to ask
 PASS, FIRMWARE_FAILED, USAGE, BENCH_FAILED = 0, 1, 2, 3
 
-ORDER = ("run", "soak", "gate", "verify", "scan", "doctor", "boards", "console", "trigger", "provision", "keys")
+ORDER = (
+    *("run", "report", "history", "gate", "verify", "soak"),
+    *("scan", "doctor", "boards", "console", "trigger", "provision", "keys"),
+)
 
 
 class InOrder(TyperGroup):

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from ..printable import printable
+
 T = TypeVar("T")
 
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[@-Z\\-_])")
@@ -192,7 +194,8 @@ class ConsoleRecord:
     def _story(self, what: str, waited_s: float, timeout_s: float, why: str | None) -> str:
         reason = f"gave up early: {why}" if why else "time is up"
         last = (
-            "\n".join(f"  {line.at_s:9.3f}  {line.text}" for line in self._lines[-SHOWN_LINES:]) or "  (no line at all)"
+            "\n".join(f"  {line.at_s:9.3f}  {printable(line.text)}" for line in self._lines[-SHOWN_LINES:])
+            or "  (no line at all)"
         )
         if self._tail:
             last += f"\n  (unfinished) {bytes(self._tail[-SHOWN_BYTES:])!r}"

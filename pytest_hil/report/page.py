@@ -1,61 +1,160 @@
 # SPDX-License-Identifier: Apache-2.0
-"""report.html: one self-contained page with what results.json says, and links to the logs beside it."""
+"""report.html: a run as one self-contained page. Style, script and data are in it; it loads nothing.
+
+Names and console text come from boards and test files, so nothing of them is trusted: the template escapes, data goes
+in as JSON or base64, the script only ever sets text, and a content security policy allows no script but this one.
+"""
 
 from __future__ import annotations
 
-import html
+import base64
+import hashlib
+import urllib.parse
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+import jinja2
+
+from ..printable import one_line, printable
+from ..results.history import FILE_NAME, History, HistoryError, Result, Run
 from ..results.summary import figure, short_id
+from ..results.trends import Change, Flaky, changes, flaky
+from .changes import Changes, changes_since
+from .charts import TREND_RUNS, bars, distributions
+from .matrix import clients_of, matrix
+from .packing import TOGETHER, pack_tests
 
-_STYLE = """
-body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 75rem; padding: 0 1rem; color: #1c2430 }
-table { border-collapse: collapse; width: 100% } th, td { text-align: left; padding: .35rem .7rem; vertical-align: top }
-th { border-bottom: 2px solid #8892a0 } td { border-bottom: 1px solid #dde2e8 } td.n { text-align: right }
-.passed, .pass { color: #14713a } .failed, .fail { color: #b3261e } .bench_error { color: #7a2e9e }
-.not_run, .skipped { color: #8a6100 }
-pre { white-space: pre-wrap; background: #f4f6f8; padding: .6rem; margin: .3rem 0 0 }
-"""
+TEMPLATES = Path(__file__).with_name("templates")
+GLYPHS = {"passed": "✓", "failed": "✕", "flaky": "≈", "bench_error": "!", "not_run": "○", "skipped": "-"}
+ORDER = {"failed": 0, "bench_error": 1, "not_run": 2, "flaky": 3, "passed": 4, "skipped": 5}  # in which they are listed
+WORDS = {"bench_error": "bench error", "not_run": "not run"}
+SHOWN_FLAKY, SHOWN_CHANGES = 10, 12
 
 
-def _row(test: dict[str, Any]) -> str:
-    outcome = html.escape(str(test["outcome"]))
-    logs = " ".join(
-        f'<a href="{html.escape(log["path"])}">{html.escape(log["path"].rpartition("/")[2])}</a>'
-        for log in test["logs"]
+def page(results: Mapping[str, Any], folder: Path, history: Path | None = None) -> str:
+    """The whole page of the run whose logs lie in `folder`; with what earlier runs found, where there is a history."""
+    tests = results["tests"]
+    past = _Past.read(history or folder.parent / FILE_NAME, results)
+    packed = pack_tests([_folder_of(test, folder) for test in tests], [not _passed(test) for test in tests])
+    style, script = _file("page.css"), _file("page.js")
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
-    panics = "".join(f"<pre>{html.escape(str(panic.get('text') or panic['kind']))}</pre>" for panic in test["panics"])
-    seen = f"<br>{html.escape(test['seen'])}" if test["seen"] else ""
-    failure = f"<pre>{html.escape(test['failure'])}</pre>" if test["failure"] else ""
-    numbers = (
-        figure(test["stop_ms"], " ms"),
-        figure(test["forced_count"]),
-        figure(test["heap_gained"], " KB", 1024, 1),
-        figure(test["ota_ms"], " ms"),
-        figure(test["duration_s"], " s", digits=1),
-    )
-    cells = "".join(f'<td class="n">{number}</td>' for number in numbers)
-    return (
-        f"<tr><td>{html.escape(short_id(test['id']))}{seen}{panics}{failure}</td><td>{html.escape(test['kind'])}</td>"
-        f'<td class="{outcome}">{outcome}</td>{cells}<td>{logs}</td></tr>'
+    environment.filters |= {"line": _one_line, "text": printable, "figure": figure, "link": _link, "short": short_id}
+    environment.globals |= {"glyphs": GLYPHS, "words": WORDS, "clients_of": clients_of}
+    return environment.get_template("page.html.j2").render(
+        run=results["run"],
+        verdict=results["verdict"],
+        images=results["images"],
+        tests=tests,
+        order=sorted(range(len(tests)), key=lambda n: ORDER.get(tests[n]["outcome"], 0)),
+        counts=Counter(test["outcome"] for test in tests),
+        headline=headline(results),
+        boards=_boards(tests),
+        matrix=matrix(tests),
+        past=past,
+        distributions=distributions(tests, past.results),
+        bars=bars(past.runs),
+        packed=packed,
+        together=TOGETHER,
+        beside={path.name for path in folder.iterdir()},
+        style=style,
+        script=script,
+        policy=(
+            f"default-src 'none'; style-src '{_digest(style)}'; script-src '{_digest(script)}'; "
+            "base-uri 'none'; form-action 'none'"
+        ),
     )
 
 
-def page(results: dict[str, Any]) -> str:
-    """The whole page."""
-    run = results["run"]
-    images = "".join(
-        f"<tr><td>{html.escape(str(image['role']))}</td><td>{html.escape(str(image['version']))}</td>"
-        f"<td><code>{html.escape(str(image['image_sha256']))}</code></td></tr>"
-        for image in results["images"]
+class _Past:
+    """What the history says; empty where there is none."""
+
+    def __init__(self) -> None:
+        self.changes = Changes(None)
+        self.runs: list[Run] = []
+        self.results: list[Result] = []
+        self.flaky: list[Flaky] = []
+        self.regressions: list[Change] = []
+        self.problem = ""
+
+    @classmethod
+    def read(cls, path: Path, results: Mapping[str, Any]) -> _Past:
+        past = cls()
+        if not path.is_file():
+            return past
+        try:
+            with History(path) as history:
+                runs = history.runs(TREND_RUNS + 20)
+                past.changes = changes_since(results, history)
+                past.runs = runs[-TREND_RUNS:]
+                everything = history.results(runs[0].number) if runs else []
+        except HistoryError as error:
+            past.problem = str(error)
+            return past
+        this = next((run.number for run in past.runs if run.id == results["run"]["id"]), None)
+        past.results = [result for result in everything if result.run != this]
+        past.flaky = flaky(everything)[:SHOWN_FLAKY]
+        past.regressions = changes(everything)[:SHOWN_CHANGES]
+        return past
+
+
+def headline(results: Mapping[str, Any]) -> str:
+    """The verdict in a sentence."""
+    tests = results["tests"]
+    counts = Counter(test["outcome"] for test in tests)
+    controls = sum(test["kind"] == "control" and test["outcome"] == "passed" for test in tests)
+    told = [f"{counts['passed']} of {len(tests)} passed"]
+    names = (("failed", "failed"), ("bench_error", "spoilt by the bench"), ("not_run", "not run"))
+    told += [
+        f"{counts[outcome]} {name}"
+        for outcome, name in (*names, ("flaky", "flaky"), ("skipped", "skipped"))
+        if counts[outcome]
+    ]
+    if controls:
+        told.append(f"{controls} control{'s' if controls > 1 else ''} saw the failure that is known")
+    return ", ".join(told)
+
+
+def _boards(tests: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, str, int]]:
+    """Name, kind, MAC and how many tests."""
+    counted = Counter(
+        (str(test["board"]), str(test["board_kind"]), str(test["chip_mac"] or "")) for test in tests if test["board"]
     )
-    rows = "".join(_row(test) for test in results["tests"])
-    verdict = html.escape(str(results["verdict"]))
-    return f"""<!doctype html>
-<html lang="en"><meta charset="utf-8"><title>Run {html.escape(run["id"])}: {verdict}</title><style>{_STYLE}</style>
-<h1>Run {html.escape(run["id"])}: <span class="{verdict}">{verdict}</span></h1>
-<p>{html.escape(run["started"])}, {run["duration_s"]:.1f} s, on {html.escape(run["runner"])}</p>
-<table><tr><th>test<th>kind<th>outcome<th>stop<th>forced<th>heap gained<th>OTA<th>took<th>logs</tr>{rows}</table>
-<h2>Images</h2><table><tr><th>role<th>version<th>SHA-256 of the image</tr>{images}</table>
-</html>
-"""
+    return [(*board, count) for board, count in sorted(counted.items())]
+
+
+def _passed(test: Mapping[str, Any]) -> bool:
+    return test["outcome"] in ("passed", "skipped") and test["kind"] == "promise"
+
+
+def _folder_of(test: Mapping[str, Any], root: Path) -> Path:
+    """Where the test's console.log lies; a path that leads out of the run's folder leads nowhere."""
+    for log in test["logs"]:
+        path = (root / str(log["path"])).resolve()
+        if path.name == "console.log" and path.is_relative_to(root.resolve()):
+            return path.parent
+    return root / "no console"
+
+
+def _link(path: str) -> str:
+    """A file below the run's folder as a relative link, whatever its name."""
+    return "./" + urllib.parse.quote(path, errors="replace")
+
+
+def _one_line(value: object) -> str:
+    return one_line(str(value))
+
+
+def _file(name: str) -> str:
+    return (TEMPLATES / name).read_text()
+
+
+def _digest(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

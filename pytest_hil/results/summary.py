@@ -10,8 +10,11 @@ from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
+
+from ..printable import one_line
 
 _STYLE = {"passed": "green", "failed": "red", "bench_error": "magenta", "not_run": "yellow", "skipped": "yellow"}
 
@@ -22,7 +25,7 @@ def figure(value: Any, unit: str = "", scale: float = 1.0, digits: int = 0) -> s
 
 def short_id(test_id: str) -> str:
     """The part of a test's id that tells it from the others."""
-    name = test_id.rpartition("::")[2]
+    name = one_line(test_id).rpartition("::")[2]
     return name[name.index("[") + 1 : -1] if name.endswith("]") else name.removeprefix("test_").replace("_", " ")
 
 
@@ -34,7 +37,7 @@ class _Column:
     dropped: int = 0  # the higher, the earlier it goes when the terminal is narrow; 0: never
 
     def width(self, tests: Sequence[dict[str, Any]]) -> int:
-        return max([len(self.name), *(len(self.cell(test)) for test in tests)])
+        return max([len(self.name), *(len(one_line(self.cell(test))) for test in tests)])
 
 
 _COLUMNS = (
@@ -65,26 +68,28 @@ def _fitting(tests: Sequence[dict[str, Any]], width: int) -> list[_Column]:
 def print_summary(results: dict[str, Any], run_path: Path, out: Console) -> None:
     tests = results["tests"]
     columns = _fitting(tests, out.width)
-    table = Table(title=f"Run {results['run']['id']}", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(
+        title=Text(f"Run {one_line(results['run']['id'])}"), title_justify="left", box=SIMPLE_HEAD, pad_edge=False
+    )
     for column in columns:
         table.add_column(
             column.name, justify="right" if column.number else "left", no_wrap=column.name != "test", overflow="fold"
         )
     for test in tests:
         style = _STYLE.get(str(test["outcome"]), "")
-        table.add_row(*(Text(c.cell(test), style=style if c.name == "outcome" else "") for c in columns))
+        table.add_row(*(Text(one_line(c.cell(test)), style=style if c.name == "outcome" else "") for c in columns))
     out.print(table)
     told = {column.name for column in columns}
     for test in tests:
         if test["seen"] and "seen" not in told:
-            out.print(Text(f"{short_id(test['id'])}: {test['seen']}"))
+            out.print(Text(f"{short_id(test['id'])}: {one_line(test['seen'])}"))
     for test in tests:
         if test["failure"]:
-            out.print(Text.assemble((short_id(test["id"]), "red"), f": {test['failure']}"))
+            out.print(Text.assemble((short_id(test["id"]), "red"), f": {one_line(test['failure'])}"))
     passed = sum(test["outcome"] == "passed" for test in tests)
     out.print(
         f"{passed} of {len(tests)} passed in {results['run']['duration_s']:.1f} s: "
-        f"[bold {'green' if results['verdict'] == 'pass' else 'red'}]{results['verdict']}[/]",
+        f"[bold {'green' if results['verdict'] == 'pass' else 'red'}]{escape(one_line(results['verdict']))}[/]",
         highlight=False,
     )
-    out.print(f"Logs, results.json and report.html: {run_path}", highlight=False, soft_wrap=True)
+    out.print(Text(f"Logs, results.json and report.html: {run_path}"), soft_wrap=True)

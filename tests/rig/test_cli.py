@@ -70,7 +70,22 @@ def test_pass_is_0_and_leaves_everything(hil: Hil, project: Path) -> None:
     assert json.loads((latest / "results.json").read_text())["verdict"] == "pass"
     for name in ("junit.xml", "report.html", "sdkconfig-release"):
         assert (latest / name).is_file(), name
-    assert list(latest.glob("*/console.log"))
+    (console,) = latest.glob("*/console.log")
+    assert len(console.with_name("console.times").read_text().split()) == len(console.read_bytes().splitlines())
+    assert "1 of 1 passed" in (latest / "report.html").read_text()
+
+
+def test_runs_add_up_to_a_history(hil: Hil, project: Path) -> None:
+    assert "each 'hil run' adds to it" in one_line(hil("history"))
+    for _ in range(2):
+        assert hil("run").returncode == 0
+    assert "The newest 2 of 2 runs" in hil("history").stdout
+    latest = (project / "build" / "hil" / "latest").resolve()
+    assert "the same release image" in (latest / "report.html").read_text()
+    (project / "build" / "hil" / "history.sqlite").write_bytes(b"spoilt" * 999)
+    assert "is not in the history" in hil("run").stdout
+    assert hil("run").returncode == 0, "a history that cannot be written spoils the run"
+    assert hil("history").returncode == 3
 
 
 def test_a_failure_of_the_firmware_is_1(hil: Hil, board_does: Callable[..., None]) -> None:
