@@ -18,7 +18,7 @@ BENCH_KEY := build/bench/bench-key.pem
 
 C_SOURCES = $(wildcard $(shell git ls-files --cached --others --exclude-standard '*.c' '*.h'))
 
-.PHONY: help hil hil-port hil-idf differential test setup packages build build-idf ctest rig-test browser-test test-asan test-tsan \
+.PHONY: help hil hil-port hil-idf differential test setup packages build build-idf ctest rig-test test-asan test-tsan \
     sanitizer-smoke mutations slow sweep faults faults-smoke soak flake-hunt benchmark footprint lint format clean
 
 help:
@@ -145,6 +145,12 @@ fuzz-smoke: fuzzers
 fuzz-test: fuzzers
 	$(PYTHON) $(FUZZ) build/fuzz --seconds 5 --jobs $(WORKERS)
 	@$(PYTHON) $(FUZZ) build/fuzz --seconds 60 trigger_broken; test $$? -eq 1
+
+.PHONY: browser-test
+#: make browser-test  the report in a browser (installs Chromium as root)
+browser-test: build
+	@setup/debian-packages setup/browser-packages.txt
+	$(PYTHON) -m pytest tests/rig/test_report_in_browser.py -q
 
 #: make slow       the tests that wait for minutes (connections expiring)
 slow: build

@@ -18,8 +18,9 @@ import pytest
 
 from . import embedded
 from .boards.artifacts import Artifacts
-from .boards.bench import choose
+from .boards.bench import choose_all
 from .boards.config import KINDS, BoardConfig
+from .boards.pool import board_of, check_workers, kept
 from .boards.protocol import Board
 from .console.console import Console
 from .errors import HilError, NotRun, UsageError
@@ -32,6 +33,7 @@ from .rig import Bench, Rig
 from .run_keeper import RECORD, RunKeeper, outcome_of
 from .services.broker import Broker
 from .services.image_server import ImageServer
+from .spreading import Spreading
 from .streams import Streams
 from .verdict import judge
 
@@ -43,7 +45,9 @@ FAILED_LOG_LINES = 40
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("hil", "boards in the loop")
-    group.addoption("--hil-board", default="native", metavar="NAME", help="the board to test on (native)")
+    group.addoption(
+        "--hil-board", default="native", metavar="NAME,…", help="the board to test on, or one for each worker (native)"
+    )
     group.addoption("--hil-bench", metavar="FILE", help="where the boards are described (default: bench.toml)")
     group.addoption(
         "--hil-require-kind",
@@ -68,24 +72,26 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "slow: waits for minutes; outside the default of 'hil run'")
     config.addinivalue_line("markers", "faults: the update under fire; outside the default of 'hil run'")
     config.addinivalue_line("markers", "smoke: of those, a choice that takes less than a minute")
-    config.stash[BOARD] = chosen_board(config)
+    worker: dict[str, Any] | None = getattr(config, "workerinput", None)
+    boards = chosen_boards(config)
+    config.stash[BOARD] = board_of(boards, worker["workerid"] if worker else None)
     keeper = RunKeeper(config, _run_dir(config), artifacts_path(config), _bench_key(config))
     config.stash[KEEPER] = keeper
     config.pluginmanager.register(keeper, "hil-run-keeper")
+    if worker is not None or config.getoption("numprocesses", None):
+        config.pluginmanager.register(Spreading(config, keeper.run_dir.path.parent), "hil-spreading")
     # Fixtures of a plugin registered later win over pytest-embedded's own.
     config.pluginmanager.register(embedded, "hil-embedded-fixtures")
 
 
-def chosen_board(config: pytest.Config) -> BoardConfig:
-    """The board of --hil-board, from a bench.toml that was found to be right."""
+def chosen_boards(config: pytest.Config) -> list[BoardConfig]:
+    """The boards of --hil-board, from a bench.toml that was found to be right: enough for all workers."""
     try:
-        board = choose(config.getoption("--hil-board"), config.getoption("--hil-bench"), config.rootpath)
+        boards = choose_all(config.getoption("--hil-board"), config.getoption("--hil-bench"), config.rootpath)
+        check_workers(boards, config.getoption("numprocesses", None) or 1)
     except UsageError as error:
         raise pytest.UsageError(str(error)) from None
-    workers = config.getoption("numprocesses", None) or 1
-    if board.kind == "serial" and workers > 1:
-        raise pytest.UsageError(f"--hil-board: {board.name!r} is one board: it cannot serve {workers} workers (-n)")
-    return board
+    return boards
 
 
 def _run_dir(config: pytest.Config) -> RunDir:
@@ -138,11 +144,19 @@ def image_server(request: pytest.FixtureRequest) -> Iterator[ImageServer]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def hil_board_kept(request: pytest.FixtureRequest) -> Iterator[None]:
+    """This worker's board is nobody else's as long as the session lasts."""
+    with kept(request.config.stash[BOARD]):
+        yield
+
+
 @pytest.fixture
 def rig(
     request: pytest.FixtureRequest, artifacts: Artifacts, broker: Broker, image_server: ImageServer, run_dir: RunDir
 ) -> Iterator[Rig]:
     """Board, console and services of this test, joined; nothing is started yet."""
+    request.getfixturevalue("hil_board_kept")
     item = request.node
     mark = HilMark.of(item) or HilMark()
     record = item.stash.setdefault(RECORD, TestRecord(item.nodeid, mark.kind))

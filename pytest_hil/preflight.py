@@ -9,20 +9,20 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from .boards.artifacts import Artifacts
-from .boards.bench import choose
+from .boards.bench import choose_all
 from .boards.config import BoardConfig, NativeConfig
 from .boards.factory import make_board
 from .boards.protocol import ConsoleSink, Load
 from .services.broker import Broker
 
 
-def board_in(arguments: Sequence[str], root: Path) -> BoardConfig:
-    """The board that pytest's arguments choose. Raises UsageError."""
+def boards_in(arguments: Sequence[str], root: Path) -> list[BoardConfig]:
+    """The boards that pytest's arguments choose. Raises UsageError."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--hil-board", default="native")
     parser.add_argument("--hil-bench")
     chosen, _ = parser.parse_known_args(arguments)
-    return choose(chosen.hil_board, chosen.hil_bench, root)
+    return choose_all(chosen.hil_board, chosen.hil_bench, root)
 
 
 def preflight(artifacts_path: Path, board: BoardConfig) -> Artifacts:

@@ -53,9 +53,19 @@ class BenchFile:
 
 def choose(name: str, bench_file: str | None, root: Path) -> BoardConfig:
     """The board of that name. Raises UsageError, also when anything else in the file is wrong."""
+    return _bench(bench_file, root).board(name)
+
+
+def choose_all(names: str, bench_file: str | None, root: Path) -> list[BoardConfig]:
+    """The boards of these names, with commas between them. Raises UsageError."""
+    bench = _bench(bench_file, root)
+    return [bench.board(name.strip()) for name in names.split(",")]
+
+
+def _bench(bench_file: str | None, root: Path) -> BenchFile:
     if bench_file and not Path(bench_file).is_file():
         raise UsageError(f"--hil-bench: there is no file {bench_file}")
-    return BenchFile.read(Path(bench_file) if bench_file else root / FILE_NAME).board(name)
+    return BenchFile.read(Path(bench_file) if bench_file else root / FILE_NAME)
 
 
 class _Checker:

@@ -9,10 +9,11 @@ from typing import Annotated
 import typer
 
 from ..errors import BenchError
-from ..preflight import board_in, preflight
+from ..preflight import boards_in, preflight
 from ..results.run_dir import RunDir
 from ..results.summary import print_summary
 from ..run_tests import exit_code, run_pytest, with_defaults
+from ..spreading import XDIST_OPTIONS
 from .app import app, project_root, say, terminal
 
 
@@ -35,7 +36,7 @@ def run(
     """
     root_path = project_root()
     where = (artifacts or root_path / "build" / "native").absolute()
-    preflight(where, board_in(context.args, root_path))
+    preflight(where, boards_in(context.args, root_path)[0])
     run_dir = RunDir.new(root_path)
     try:
         run_dir.path.mkdir(parents=True)
@@ -45,7 +46,7 @@ def run(
     arguments += [f"--rootdir={root_path}", f"--hil-artifacts={where}", f"--hil-run-dir={run_dir.path}"]
     arguments += [f"--hil-seed={seed}", f"--junitxml={run_dir.path / 'junit.xml'}"]
     if workers > 1:
-        arguments += ["-n", str(workers), "--dist", "worksteal"]
+        arguments += ["-n", str(workers), *XDIST_OPTIONS]
     status, complaint = run_pytest(arguments)
     results = run_dir.read_results() if run_dir.results.is_file() else None
     if results is not None:
