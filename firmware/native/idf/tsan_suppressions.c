@@ -34,6 +34,12 @@ const char *__tsan_default_suppressions(void)
          */
         "race:^netconn_mark_mbox_invalid$\n"
         /*
+         * api_lib.c:1148, netconn_err() takes pending_err, one byte, under the lock, while netconn_recv_data()
+         * (api_lib.c:599) looks without it whether there is one. A receiver that still sees it does not wait for the
+         * mailbox, and then asks netconn_err() itself; one that does not is woken as above.
+         */
+        "race:^netconn_err$\n"
+        /*
          * sockets.c:2493, event_callback() reads conn->socket without a lock, to see whether lwip_accept()
          * (sockets.c:670) has given the connection its number yet; if not, it looks again under the lock.
          */

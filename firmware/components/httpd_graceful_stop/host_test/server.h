@@ -57,7 +57,7 @@ void network_up(void);
 
 /**
  * What the limits of a test have to allow a machine that is busy with other things: nothing on an idle one. A task that
- * only sleeps sees how late the host wakes it; a stop is a chain of such wakings.
+ * only sleeps sees how late the host wakes it; a stop is a chain of such wakings. With "--only NAME --strict": nothing.
  */
 uint32_t late_ms(void);
 

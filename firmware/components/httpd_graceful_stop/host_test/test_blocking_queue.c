@@ -119,6 +119,7 @@ static void never_ending_handler_times_out_and_a_retry_succeeds(void)
         httpd_graceful_stop_report_t report;
         int64_t since_us = esp_timer_get_time();
         TEST_EQ(ESP_ERR_TIMEOUT, httpd_graceful_stop_stop(gs, &report));
+        TEST_EQ(1, report.remaining);
         TEST_WITHIN(0, DRAIN_MS + SHUTDOWN_MS + STOP_MS + SLACK_MS, (esp_timer_get_time() - since_us) / 1000);
     }
     atomic_store(&never_release, true);

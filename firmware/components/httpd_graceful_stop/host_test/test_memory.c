@@ -103,12 +103,17 @@ static void create_works_or_leaves_nothing(void)
     httpd_graceful_stop_config_t limits = HTTPD_GRACEFUL_STOP_CONFIG_DEFAULT();
     size_t heap = heap_settled();
     long k = 0;
+    int elsewhere = 0; /* a timer of lwIP's met it */
     for (bool met = true; met; k++) {
         httpd_graceful_stop_handle_t object = NULL;
         fail_the(k);
         esp_err_t err = httpd_graceful_stop_create(&limits, &object);
         met = was_met();
-        TEST_EQ(met ? ESP_ERR_NO_MEM : ESP_OK, err);
+        if (met && err == ESP_OK && elsewhere++ < 5) {
+            k--;
+        } else {
+            TEST_EQ(met ? ESP_ERR_NO_MEM : ESP_OK, err);
+        }
         if (err == ESP_OK) {
             TEST_EQ(ESP_OK, httpd_graceful_stop_delete(object));
         }

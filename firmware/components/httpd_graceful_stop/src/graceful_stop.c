@@ -221,6 +221,9 @@ static esp_err_t stop_held(stop_object_t *gs, httpd_graceful_stop_report_t *repo
     }
     if (!wait_for_end(gs, called_ms, report)) { /* httpd_stop() hangs, or the helper is held up in the network stack */
         report->err = ESP_ERR_TIMEOUT;
+        if (IDF_QUEUE_WORK_WAITS && report->phase == HTTPD_GRACEFUL_STOP_DRAIN) {
+            report->remaining = 1; /* the handler that the helper waits for */
+        }
         report->total_ms = stop_now_ms() - called_ms;
         stop_post(HTTPD_GRACEFUL_STOP_EVENT_END, report);
     }

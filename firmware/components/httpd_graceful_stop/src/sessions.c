@@ -123,25 +123,25 @@ static void send_close(stop_object_t *gs, session_t *session)
     }
 }
 
-/*
- * What somebody pushes under a lease goes to a session unknown. Whoever pushes is asked to stop, and gets half the
- * drain limit for it. One who needs longer is held up by a client that does not read, so that the writable ones are at
- * rest even then. table_lock held.
- */
-static unsigned count_pushing(stop_object_t *gs)
+/* What somebody pushes under a lease goes to a session unknown; that of an async request is known. table_lock held. */
+static bool is_pushed(stop_object_t *gs)
 {
     stop_enter();
     unsigned pushing = gs->leases;
     stop_exit();
     for (session_t *s = NULL; (s = next_open(gs, s)) != NULL;) {
-        pushing -= s->async != NULL; /* its session is known */
+        pushing -= s->async != NULL;
     }
-    return pushing;
+    return pushing != 0;
 }
 
-static bool may_close(stop_object_t *gs, unsigned pushing)
+/*
+ * Whoever pushes is asked to stop, and gets half the drain limit for it. One who needs longer is held up by a client
+ * that does not read, so that the writable ones are at rest even then. table_lock held.
+ */
+static bool may_close(stop_object_t *gs)
 {
-    return pushing == 0 || (int32_t)(peek(gs->hold_until_ms) - stop_now_ms()) <= 0;
+    return !is_pushed(gs) || (int32_t)(peek(gs->hold_until_ms) - stop_now_ms()) <= 0;
 }
 
 /*
@@ -151,18 +151,17 @@ bool sessions_drain(stop_object_t *gs)
 {
     bool clear = true;
     lock(gs);
-    unsigned pushing = count_pushing(gs);
-    bool close = may_close(gs, pushing);
+    bool pushed = is_pushed(gs);
     for (session_t *s = NULL; (s = next_open(gs, s)) != NULL;) {
         if (s->async == NULL) {
             if (idf_is_ws_session(peek(gs->server), s->fd)) {
-                if (!s->close_sent && close) {
+                if (!s->close_sent && may_close(gs)) {
                     send_close(gs, s);
                 }
-            } else if (pushing == 0 && (s->request_given || !is_ready(s->fd, POLLIN))) {
+            } else if (!pushed && (s->request_given || !is_ready(s->fd, POLLIN))) {
                 end_session(s);
                 continue;
-            } else if (pushing == 0) {
+            } else if (!pushed) {
                 s->request_given = true; /* 503 is a better end than a reset */
             }
         }
@@ -172,6 +171,7 @@ bool sessions_drain(stop_object_t *gs)
     return clear;
 }
 
+#ifdef CONFIG_HTTPD_WS_SUPPORT
 /*
  * The server's task, in a handler or in work that is known here, is held up by a client that does not read. It sends
  * nothing else meanwhile, and reads from nobody but the handler's own client: so another WebSocket that was writable at
@@ -185,21 +185,20 @@ void sessions_close_beside_stalled(stop_object_t *gs)
         return;
     }
     lock(gs);
-    bool stalled = false;
+    bool stalled = gs->stalled && may_close(gs);
+    gs->stalled = false;
     for (session_t *s = NULL; (s = next_open(gs, s)) != NULL;) {
-        bool writable = is_ready(s->fd, POLLOUT);
-        s->writable_looks = writable ? s->writable_looks + 1 : 0;
-        stalled = stalled || !writable;
-    }
-    stalled = stalled && may_close(gs, count_pushing(gs));
-    for (session_t *s = NULL; stalled && (s = next_open(gs, s)) != NULL;) {
-        if (s->writable_looks >= LOOKS_AT_REST && s->fd != inside_fd && s->async == NULL && !s->close_sent &&
-            idf_is_ws_session(peek(gs->server), s->fd)) {
+        if (!is_ready(s->fd, POLLOUT)) {
+            s->writable_looks = 0;
+            gs->stalled = true;
+        } else if (++s->writable_looks >= LOOKS_AT_REST && stalled && s->fd != inside_fd && s->async == NULL &&
+                   !s->close_sent && idf_is_ws_session(peek(gs->server), s->fd)) {
             send_close(gs, s);
         }
     }
     unlock(gs);
 }
+#endif
 
 void sessions_force(stop_object_t *gs, bool all)
 {

@@ -96,6 +96,7 @@ typedef struct stop_object {
 
     /* Set by start(); cleared when the server has gone. */
     session_t *sessions, *sessions_end; /* table_lock */
+    bool stalled;                       /* table_lock; at the last look a client took no more */
     _Atomic(httpd_handle_t) server;
     _Atomic(TaskHandle_t) server_task;
 
@@ -186,7 +187,14 @@ void sessions_set_async(stop_object_t *gs, int fd, httpd_req_t *from, httpd_req_
 bool sessions_drain(stop_object_t *gs);
 
 /** CLOSE to WebSockets that would wait for it behind a client that does not read. Helper task, with each ping. */
+#ifdef CONFIG_HTTPD_WS_SUPPORT
 void sessions_close_beside_stalled(stop_object_t *gs);
+#else
+static inline void sessions_close_beside_stalled(stop_object_t *gs)
+{
+    (void)gs;
+}
+#endif
 
 /** shutdown() on those that hold the stop up, or on @p all of them. Helper task. */
 void sessions_force(stop_object_t *gs, bool all);

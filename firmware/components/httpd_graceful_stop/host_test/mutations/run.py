@@ -4,8 +4,8 @@
 
     run.py BUILD [WORD...]     BUILD: the native build tree; WORD: only breaks whose promise, file or test has it
 
-The component is copied, so that nobody's sources are touched. Each test is run whole first: what fails anyway shows
-nothing. Exit code: 0 every break was seen, 1 one was not, 2 it could not be tried.
+The component is copied, so that nobody's sources are touched. Each test is run without a break first: what fails anyway
+shows nothing. Exit code: 0 every break was seen, 1 one was not, 2 it could not be tried.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ else:
 
 HERE = Path(__file__).resolve().parent
 COMPONENT = HERE.parent.parent
+TRIES = 3  # a machine that is busy with other things may fail a test; a break fails it each time
+BROKEN_TRIES = 2
 TEST_LIMIT_S = 120  # the stop that a break makes hang is bounded; its test's own clean-up may not be
 
 
@@ -73,7 +75,10 @@ class Mutant:
         elf = self._build / "graceful_stop_host_test" / f"mutant_{program}"
         try:
             ran = subprocess.run(
-                [*board, "--program", str(elf), "--only", test], capture_output=True, timeout=TEST_LIMIT_S, check=False
+                [*board, "--program", str(elf), "--only", test, "--strict"],
+                capture_output=True,
+                timeout=TEST_LIMIT_S,
+                check=False,
             )
         except subprocess.TimeoutExpired:
             return False
@@ -90,15 +95,17 @@ def main() -> None:
     breaks = [Break(**row) for row in told["break"]]
     breaks = [it for it in breaks if all(word in f"{it.promise} {it.file} {it.test}" for word in words)]
     mutant = Mutant(build, told["board_options"])
-    for program, test in sorted({(it.program, it.test) for it in breaks}):
-        if not mutant.passes(program, test):
-            print(f"{program}: {test} fails without any break")
-            sys.exit(2)
+    whole: set[tuple[str, str]] = set()
     unseen = 0
     for it in breaks:
+        if (it.program, it.test) not in whole:
+            if not any(mutant.passes(it.program, it.test) for _ in range(TRIES)):
+                print(f"{it.program}: {it.test} fails without any break")
+                sys.exit(2)
+            whole.add((it.program, it.test))
         original = (COMPONENT / "src" / it.file).read_text()
         mutant.write(f"src/{it.file}", it.apply(original))
-        seen = not mutant.passes(it.program, it.test)
+        seen = not any(mutant.passes(it.program, it.test) for _ in range(BROKEN_TRIES))
         mutant.write(f"src/{it.file}", original)
         unseen += not seen
         print(f"{'seen  ' if seen else 'UNSEEN'}  {it.promise}: {it.program}, {it.test}", flush=True)
