@@ -109,8 +109,8 @@ build/asan/build.ninja build/tsan/build.ninja: build/%/build.ninja: | setup
 test-asan test-tsan: test-%: build/%/build.ninja
 	@ninja -C build/$* --quiet
 	ctest --test-dir build/$* --output-on-failure -LE long -j 1 \
-	    $(if $(filter tsan,$*),-R '^(freertos\.|idf\.|esp_http_server\.|graceful_stop_)')
-	$(HIL) run --artifacts build/$* -k "graceful and not stuck and not silent"
+	    $(if $(filter tsan,$*),-R '^(freertos\.|idf\.tsan|graceful_stop_)')
+	HIL_SLOWNESS=4 $(HIL) run --artifacts build/$* -k "graceful and not stuck and not silent"
 
 # Of both, what the component's promises hang on most: who may call, and that nothing is lost.
 sanitizer-smoke: build/asan/build.ninja build/tsan/build.ninja

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import os
+
 from pytest_hil.console.events import Event
 from pytest_hil.rig import Rig
 from pytest_hil.services.client import StreamClient
@@ -12,8 +14,9 @@ PHASE_LIMIT_MS = 1000  # drain, shutdown and stop each, as provisioned by defaul
 STOP_LIMIT_MS = 3 * PHASE_LIMIT_MS + 200  # what the component promises, whatever the clients do
 FORCED_LIMIT_MS = 2 * PHASE_LIMIT_MS  # the drain limit runs out, then a shutdown frees whoever is stuck
 UNFORCED_LIMIT_MS = PHASE_LIMIT_MS  # clients that read never use up a limit; 20 to 130 ms on an idle machine
-READY_LIMIT_MS = 1000  # from power on, on the board's clock; some 10 ms on an idle machine
-OTHERS_LIMIT_S = 0.5  # a frame comes each 10 ms; the stalled client holds the stop itself for PHASE_LIMIT_MS
+SLOWNESS = int(os.environ.get("HIL_SLOWNESS", "1"))  # of a board built with a sanitizer: make test-asan, make test-tsan
+READY_LIMIT_MS = 1000 * SLOWNESS  # from power on, on the board's clock; some 10 ms on an idle machine
+OTHERS_LIMIT_S = 0.5 * SLOWNESS  # a frame comes each 10 ms; the stalled client holds the stop itself for PHASE_LIMIT_MS
 EVENT_SLACK_S = 5.0  # a busy runner may be late; the limits above are on the board's own clock
 HANG_S = 10.0
 PANIC_LIMIT_S = 20.0  # the task must first be stuck in send: slirp and the kernel buffer some hundred kilobytes
