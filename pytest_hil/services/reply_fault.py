@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from .image_server import ReplyHandler
 
 PIECE = 1024  # bytes written at once
+PIECES_A_SECOND = 10  # of a slow reply, at least: slow is not silent
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # struct linger: on, 0 s
 
 
@@ -49,8 +50,9 @@ class ReplyFault:
     def _send(self, handler: ReplyHandler, body: bytes) -> None:
         stops = [after for after in (self.silent_after, self.reset_after, self.end_after) if after is not None]
         sent = body[: min(stops)] if stops else body
-        for at in range(0, len(sent), PIECE):
-            piece = sent[at : at + PIECE]
+        step = min(PIECE, max(1, self.bytes_per_s // PIECES_A_SECOND)) if self.bytes_per_s else PIECE
+        for at in range(0, len(sent), step):
+            piece = sent[at : at + step]
             handler.send_body(b"%x\r\n%b\r\n" % (len(piece), piece) if self.chunked else piece)
             if self.bytes_per_s and handler.server.owner.stopping.wait(len(piece) / self.bytes_per_s):
                 break
