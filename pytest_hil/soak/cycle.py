@@ -10,6 +10,7 @@ from typing import Any
 
 from ..boards.protocol import Capability
 from ..console.events import Event
+from ..console.record import WaitFailed
 from ..rig import Rig
 from ..streams import CONTROL_PORT, STREAM_PORT
 from .clients import open_clients
@@ -20,6 +21,7 @@ from .resources import Resources, resources_of
 # drain, shutdown and stop of 1000 ms each, and 200 ms: what the component promises, whatever the clients do
 STOP_LIMIT_MS = 3200
 END_TIMEOUT_S = 10.0
+NOTICED_WITHIN_S = 10.0  # an ordinary client's end: some ms, or the server's send limit of 5 s
 # What connections hold that still close, and what else may be under way: see tests/hil/expectations.py.
 HEAP_PER_CLOSING_PCB, HEAP_PER_CLOSING_BYTE, HEAP_UNDER_WAY = 128, 1.25, 1024
 
@@ -83,14 +85,23 @@ def _with_clients(rig: Rig, plan: CyclePlan, act: Callable[[], None]) -> None:
 
 
 def _wait_idle(rig: Rig) -> None:
-    """Until the board has noticed that the clients before are gone: their streams are not free earlier."""
+    """Until the board has noticed that the clients before are gone: their streams are not free earlier.
+
+    Of one that stalled and went it may never hear: libslirp takes what is sent to it and throws it away. Then the
+    board is reset.
+    """
 
     def all_closed() -> bool | None:
         boot = rig.console.events_named("boot")[-1].at_line
         opened, closed = (len(rig.console.events_named(name, boot)) for name in ("stream_open", "stream_close"))
         return True if opened == closed else None
 
-    rig.console.record.wait(all_closed, "the end of all streams", WAIT_S)
+    try:
+        rig.console.record.wait(all_closed, "the end of all streams", NOTICED_WITHIN_S)
+    except WaitFailed:
+        mark = rig.console.mark()
+        rig.board.reset()
+        rig.console.wait_event("ready", WAIT_S, rig.console.wait_event("boot", WAIT_S, mark).at_line)
 
 
 def _update(rig: Rig, plan: CyclePlan, role: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from pytest_hil.boards.protocol import Capability, need
 from pytest_hil.rig import Rig
 from pytest_hil.services.signing import TriggerKey
 from pytest_hil.streams import StreamPlan
@@ -70,6 +71,37 @@ def test_a_replay_is_refused_though_its_signature_is_good(rig: Rig, trigger_key:
     rig.console.wait_event("ready", 10, mark, again=True)
     rig.open_streams(StreamPlan(mjpeg=1, ws=1))
     is_refused_and_streams_go_on(rig, used, "replayed")
+
+
+@pytest.mark.faults
+@pytest.mark.hil(kind="promise")
+def test_a_replay_is_refused_by_every_later_life(rig: Rig, trigger_key: TriggerKey) -> None:
+    """After a reset, after a loss of power, and by the image that the trigger itself brought."""
+    rig.start("release", FAST | {"trigger_key": trigger_key.public_pem})
+    need(rig.board, Capability.CUT_POWER)
+    failed = rig.signed(rig.trigger_for("update", sha256="0" * 64), trigger_key)
+    rig.publish_trigger(failed)
+    rig.wait_status("failed", 20)
+    for stays_on in (True, False):
+        mark = rig.console.mark()
+        if stays_on:
+            rig.board.reset()
+        else:
+            rig.board.power(on=False)
+            rig.board.power(on=True)
+        rig.console.wait_event("ready", 10, rig.console.wait_event("boot", 10, mark).at_line)
+        rig.streams.close()
+        rig.streams.clients.clear()
+        rig.open_streams(StreamPlan(mjpeg=1, ws=1))
+        is_refused_and_streams_go_on(rig, failed, "replayed")
+    good = rig.signed(rig.trigger_for("update"), trigger_key)
+    mark = rig.publish_trigger(good)
+    boot = rig.wait_updated("update", mark)
+    rig.console.wait_event("ready", 10, boot.at_line)
+    rig.streams.close()
+    rig.streams.clients.clear()
+    rig.open_streams(StreamPlan(mjpeg=1, ws=1))
+    is_refused_and_streams_go_on(rig, good, "replayed")
 
 
 @pytest.mark.hil(kind="promise")
