@@ -152,6 +152,16 @@ browser-test: build
 	@setup/debian-packages setup/browser-packages.txt
 	$(PYTHON) -m pytest tests/rig/test_report_in_browser.py -q
 
+.PHONY: labgrid-test
+#: make labgrid-test  boards at labgrid places, against a real labgrid (into an environment of its own)
+labgrid-test: build build/labgrid/venv/.ready
+	$(PYTHON) -m pytest tests/labgrid -q
+
+build/labgrid/venv/.ready: setup/labgrid-requirements.txt
+	python3 -m venv build/labgrid/venv
+	build/labgrid/venv/bin/pip install --quiet --disable-pip-version-check -r setup/labgrid-requirements.txt
+	@touch $@
+
 #: make slow       the tests that wait for minutes (connections expiring)
 slow: build
 	$(HIL) run -m slow

@@ -145,10 +145,10 @@ def image_server(request: pytest.FixtureRequest) -> Iterator[ImageServer]:
 
 
 @pytest.fixture(scope="session")
-def hil_board_kept(request: pytest.FixtureRequest) -> Iterator[None]:
-    """This worker's board is nobody else's as long as the session lasts."""
-    with kept(request.config.stash[BOARD]):
-        yield
+def hil_board(request: pytest.FixtureRequest) -> Iterator[BoardConfig]:
+    """This worker's board, which is nobody else's as long as the session lasts."""
+    with kept(request.config.stash[BOARD]) as board:
+        yield board
 
 
 @pytest.fixture
@@ -156,7 +156,6 @@ def rig(
     request: pytest.FixtureRequest, artifacts: Artifacts, broker: Broker, image_server: ImageServer, run_dir: RunDir
 ) -> Iterator[Rig]:
     """Board, console and services of this test, joined; nothing is started yet."""
-    request.getfixturevalue("hil_board_kept")
     item = request.node
     mark = HilMark.of(item) or HilMark()
     record = item.stash.setdefault(RECORD, TestRecord(item.nodeid, mark.kind))
@@ -168,7 +167,7 @@ def rig(
         run_dir.path,
         device_id=f"board-{os.getpid()}-{time.monotonic_ns() % 10**9:09d}",  # retained topics of others are not ours
         seed=request.config.getoption("--hil-seed"),
-        board=request.config.stash[BOARD],
+        board=request.getfixturevalue("hil_board"),
     )
     rig = Rig(bench, record, mark.expect_panic)
     item.stash[RIG] = rig

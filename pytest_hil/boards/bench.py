@@ -7,17 +7,19 @@ Every complaint names file and line and says what is allowed. The schema is conf
 from __future__ import annotations
 
 import difflib
+import fnmatch
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from ..errors import UsageError
 from ..toml_file import TomlError, TomlFile
-from .config import KINDS, BoardConfig, NativeConfig, is_name
+from .config import KINDS, BoardConfig, LabgridConfig, NativeConfig, is_name
 
 FILE_NAME = "bench.toml"
 NATIVE = "native"
+LABGRID = "labgrid:"
 _BENCH_KEYS = ("bind", "tell")
 
 
@@ -31,6 +33,7 @@ class BenchFile:
 
     path: Path
     boards: Mapping[str, BoardConfig]
+    defaults: Mapping[str, Any] = field(default_factory=dict)  # of [bench]
 
     @classmethod
     def read(cls, path: Path) -> BenchFile:
@@ -41,14 +44,27 @@ class BenchFile:
             return cls(path, {NATIVE: NativeConfig(name=NATIVE)})
         except TomlError as error:
             raise BenchFileError(str(error)) from None
-        boards = _Checker(file).boards()
-        return cls(path, {NATIVE: NativeConfig(name=NATIVE), **boards})
+        checker = _Checker(file)
+        boards = checker.boards()
+        return cls(path, {NATIVE: NativeConfig(name=NATIVE), **boards}, checker.defaults)
 
     def board(self, name: str) -> BoardConfig:
+        """Also `labgrid:PLACE`, with the settings of a board of that place where there is one. Raises UsageError."""
+        if name.startswith(LABGRID):
+            return self._at_place(name.removeprefix(LABGRID), name)
         if name in self.boards:
             return self.boards[name]
         where = str(self.path) if self.path.is_file() else f"there is no {self.path}"
         raise UsageError(f"--hil-board: there is no board {name!r}; known: {', '.join(self.boards)} ({where})")
+
+    def _at_place(self, place: str, name: str) -> BoardConfig:
+        if not place:
+            raise UsageError("--hil-board: labgrid: wants a place's name behind it, or a pattern with *")
+        known = [board for board in self.boards.values() if isinstance(board, LabgridConfig)]
+        fitting = tuple(board for board in known if fnmatch.fnmatchcase(board.place, place))
+        if fitting:
+            return replace(fitting[0], name=name, place=place, each=fitting)
+        return LabgridConfig(name=name, home=self.path.parent, place=place, **self.defaults)
 
 
 def choose(name: str, bench_file: str | None, root: Path) -> BoardConfig:
@@ -74,6 +90,7 @@ class _Checker:
     def __init__(self, file: TomlFile) -> None:
         self._file = file
         self._contents = file.contents
+        self.defaults: Mapping[str, Any] = {}
 
     def boards(self) -> dict[str, BoardConfig]:
         self._known_keys(self._contents, ("bench", "boards"), ())
@@ -81,6 +98,7 @@ class _Checker:
         self._known_keys(bench, _BENCH_KEYS, ("bench",))
         for key, value in bench.items():
             self._accepts(BoardConfig, key, value, ("bench",))
+        self.defaults = bench
         return {name: self._board(name, row, bench) for name, row in boards.items()}
 
     def _board(self, name: str, row: Any, bench: Mapping[str, Any]) -> BoardConfig:

@@ -76,6 +76,12 @@ def is_provisioning(value: Any) -> bool:
     )
 
 
+def is_ports(value: Any) -> bool:
+    """Board port as a text, as TOML's keys are, to the port where it is reached."""
+    port = is_whole(1, 65535)
+    return isinstance(value, dict) and all(key.isdigit() and port(where) for key, where in value.items())
+
+
 def is_patterns(value: Any) -> bool:
     try:
         return isinstance(value, dict) and all(isinstance(re.compile(v), re.Pattern) for v in value.values())
@@ -148,7 +154,7 @@ class SerialConfig(BoardConfig):
     """A physical board at a serial port."""
 
     kind = "serial"
-    one_of = ("port", "serial_number", "mac")
+    one_of: ClassVar[tuple[str, ...]] = ("port", "serial_number", "mac")
 
     port: str | None = setting('"/dev/…", "COM3", "rfc2217://host:port" or "socket://host:port"', is_port)
     serial_number: str | None = setting("the USB serial number of the adapter", is_text)
@@ -158,6 +164,8 @@ class SerialConfig(BoardConfig):
     flash_baud: int = setting("a whole number from 1200 to 5000000", is_whole(1200, 5_000_000), 460800)
     stub: bool = setting("true or false", lambda value: isinstance(value, bool), True)
     host: str | None = setting(ADDRESS, is_address)  # the board's; None: as it says itself in its `net` event
+    ports: Mapping[str, int] = setting('a table of ports: { "80" = 8080 }', is_ports, {})  # where they are forwarded to
+    flash: bool = setting("true or false", lambda value: isinstance(value, bool), True)  # false: it has its image
     power_cycle: Command = setting(COMMAND, is_command, ())  # off, a pause, on: `uhubctl -a cycle` does so
     power_off: Command = setting(COMMAND, is_command, ())
     power_on: Command = setting(COMMAND, is_command, ())
@@ -166,6 +174,25 @@ class SerialConfig(BoardConfig):
     speak_s: int = setting("a whole number from 1 to 120", is_whole(1, 120), 10)  # reset to first byte, else it hangs
 
 
+@dataclass(frozen=True, kw_only=True)
+class LabgridConfig(SerialConfig):
+    """A board at a labgrid place, whose exported console becomes `port` when the place is acquired."""
+
+    kind = "labgrid"
+    one_of: ClassVar[tuple[str, ...]] = ("place",)
+
+    place: str = setting("a place's name, or a pattern with *", is_text, "")
+    coordinator: str | None = setting("host:port", is_text)  # None: as labgrid-client finds it, by LG_COORDINATOR
+    wait_s: int = setting("a whole number from 1 to 86400", is_whole(1, 86_400), 600)  # for a place that is in use
+
+    each: tuple[LabgridConfig, ...] = ()  # boards of the bench whose places a pattern fits, with their own settings
+
+    @classmethod
+    def keys(cls) -> dict[str, dataclasses.Field[Any]]:
+        """labgrid knows the port."""
+        return {name: field for name, field in super().keys().items() if name not in SerialConfig.one_of}
+
+
 KINDS: dict[str, type[BoardConfig]] = {
-    kind.kind: kind for kind in (NativeConfig, QemuConfig, EspEmuConfig, SerialConfig)
+    kind.kind: kind for kind in (NativeConfig, QemuConfig, EspEmuConfig, SerialConfig, LabgridConfig)
 }

@@ -8,7 +8,8 @@ import time
 from pathlib import Path
 
 from ..errors import BenchError
-from .config import BoardConfig
+from .config import BoardConfig, LabgridConfig
+from .labgrid import park_place
 
 PARKED = Path("build") / "bench" / "parked"
 
@@ -19,6 +20,8 @@ def place(config: BoardConfig) -> Path:
 
 def park(config: BoardConfig, reason: str) -> BenchError:
     """From now on the board is not started. Returns what is to be raised."""
+    if isinstance(config, LabgridConfig):
+        return park_place(config, reason)
     path = place(config)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(f"{time.strftime('%Y-%m-%d %H:%M:%S')}: {reason}\n")

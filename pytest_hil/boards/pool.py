@@ -2,7 +2,8 @@
 """Which board each parallel worker has: one board a worker, and no board that another run is using.
 
 Native boards and emulators are processes, so any number of workers may have one of their own. A physical board is one
-thing: as long as a worker has it, a lock beside bench.toml keeps other runs away from it.
+thing: as long as a worker has it, a lock beside bench.toml keeps other runs away from it; at a labgrid place, labgrid
+does.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ..errors import BenchError, UsageError
-from .config import BoardConfig, EmulatorConfig, NativeConfig
+from .config import BoardConfig, EmulatorConfig, LabgridConfig, NativeConfig
+from .labgrid import place_of
 
 LOCKS = Path("build") / "bench" / "locks"
 _WORKER = re.compile(r"gw(\d+)")
@@ -46,13 +48,17 @@ def board_of(boards: Sequence[BoardConfig], worker: str | None) -> BoardConfig:
 
 
 @contextlib.contextmanager
-def kept(board: BoardConfig) -> Iterator[None]:
-    """No other run uses the board meanwhile. Raises BenchError when one does.
+def kept(board: BoardConfig) -> Iterator[BoardConfig]:
+    """The board to use; no other run uses it meanwhile. Raises BenchError when one does.
 
     The lock is the kernel's and ends with the process, however that ends; the file stays and says who had it last.
     """
     if is_process(board):
-        yield
+        yield board
+        return
+    if isinstance(board, LabgridConfig):
+        with place_of(board) as at_place:
+            yield at_place
         return
     path = board.home / LOCKS / board.name
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -66,4 +72,4 @@ def kept(board: BoardConfig) -> Iterator[None]:
         file.truncate(0)
         file.write(f"{os.getpid()}\n")
         file.flush()
-        yield
+        yield board

@@ -17,6 +17,7 @@ from ..errors import BenchError, NotRun
 from .config import Command, SerialConfig
 from .esp_port import FAULTS, EspPort, port_of
 from .parking import park, refuse_parked
+from .plain_port import PlainPort
 from .port_reader import PortReader
 from .protocol import Capability, ConsoleSink, Endpoint, Load, need
 
@@ -39,14 +40,14 @@ class SerialBoard:
         self.load = load
         self.mac = config.mac or "unknown until it is connected"
         self.runner_host = config.tell
-        self.capabilities = Capability.FLASH
+        self.capabilities = Capability.FLASH if config.flash else Capability.NONE
         if config.reset or not (config.port or "").startswith("socket://"):  # a bare TCP connection has no DTR and RTS
             self.capabilities |= Capability.RESET
         if config.power_off and config.power_on:
             self.capabilities |= Capability.CUT_POWER
         self.written: list[int] | None = None  # the offsets that had to be written; None before the first start
         self._console = console
-        self._port: EspPort | None = None
+        self._port: EspPort | PlainPort | None = None
         self._log: TextIO | None = None
         self._started = False
 
@@ -55,7 +56,8 @@ class SerialBoard:
     def start(self) -> None:
         """Raises BenchError when the board cannot be started; one that hangs is power-cycled first, then parked."""
         refuse_parked(self.config)
-        self.load.build.need_chip()
+        if self.config.flash:
+            self.load.build.need_chip()
         path = self._find()
         if path is None:
             raise BenchError(f"board {self.config.name!r}: no serial port has {self._wanted()}; is it plugged in?")
@@ -77,8 +79,13 @@ class SerialBoard:
 
     def _bring_up(self, path: str) -> None:
         """Connects, flashes, resets, and waits for a first byte. Raises Hung."""
-        self._log = (self.load.folder / "flash.log").open("a")
         try:
+            if not self.config.flash:
+                c = self.config
+                self._port = PlainPort(path, c.baud, c.reconnect_s, self._console, self._find)
+                self._wait_speaks(self._port.listen())
+                return
+            self._log = (self.load.folder / "flash.log").open("a")
             port = self._port = EspPort(path, self.config, self._log, self._console, self._find)
             self.mac = port.read_mac()
             if not self._started:  # once: what the board writes survives its power
@@ -89,8 +96,11 @@ class SerialBoard:
             if "busy" in str(error):
                 raise BenchError(f"board {self.config.name!r}: {error}") from None
             raise Hung(f"{path}: {_first_line(error)}") from error
-        reader = port.listen()
-        self.reset()
+        self._wait_speaks(port.listen())
+
+    def _wait_speaks(self, reader: PortReader) -> None:
+        if Capability.RESET in self.capabilities:
+            self.reset()
         if not reader.spoke.wait(self.config.speak_s):
             raise Hung(f"it said nothing for {self.config.speak_s} s after its reset")
 
@@ -177,12 +187,14 @@ class SerialBoard:
         host = self.config.host or self.load.address()
         if host is None:
             raise BenchError(f"board {self.config.name!r} has not said its address, and bench.toml gives no `host`")
-        return Endpoint(host, board_port)
+        return Endpoint(host, self.config.ports.get(str(board_port), board_port))
 
     def read_partition(self, label: str) -> bytes:
         """A partition's contents, by esptool: the firmware is stopped for it and runs anew afterwards."""
         partition = self.load.build.partition(label)
         port = self._connected()
+        if not isinstance(port, EspPort):
+            raise NotRun(f"board {self.config.name!r} is not flashed from here, so its flash cannot be read")
         try:
             contents: bytes = port.read_flash(partition.offset, partition.size)
             port.listen()
@@ -207,7 +219,7 @@ class SerialBoard:
         """How often the port vanished and came back since the start."""
         return self._reader().reconnects
 
-    def _connected(self) -> EspPort:
+    def _connected(self) -> EspPort | PlainPort:
         if self._port is None:
             raise BenchError(f"board {self.config.name!r} is not started")
         return self._port

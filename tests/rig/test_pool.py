@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from pytest_hil.boards.bench import BenchFile, choose_all
+from pytest_hil.boards.config import LabgridConfig
 from pytest_hil.boards.pool import board_of, check_workers, kept
 from pytest_hil.errors import BenchError, UsageError
 from pytest_hil.results.history import History
@@ -65,6 +66,24 @@ def test_native_boards_are_as_many_as_workers(bench: BenchFile) -> None:
     boards = choose_all("bench-a,bench-b", str(bench.path), bench.path.parent)
     check_workers(boards, 8)
     assert [board_of(boards, f"gw{i}").name for i in range(3)] == ["bench-a", "bench-b", "bench-a"]
+
+
+def test_a_labgrid_place_with_and_without_an_entry(tmp_path: Path) -> None:
+    entry = '[boards.far]\nkind = "labgrid"\nplace = "cam-1"\nflash = false\nports = {"80" = 8080}\n'
+    (tmp_path / "bench.toml").write_text(f'[bench]\nbind = "0.0.0.0"\n{entry}')
+    bench = BenchFile.read(tmp_path / "bench.toml")
+    known, pattern, other = (bench.board(f"labgrid:{place}") for place in ("cam-1", "cam-*", "cam-2"))
+    assert isinstance(known, LabgridConfig)
+    assert (known.name, known.place, known.flash, known.ports) == ("labgrid:cam-1", "cam-1", False, {"80": 8080})
+    assert isinstance(pattern, LabgridConfig)
+    assert [one.name for one in pattern.each] == ["far"]
+    assert isinstance(other, LabgridConfig)
+    assert (other.place, other.flash, other.bind) == ("cam-2", True, "0.0.0.0")
+    with pytest.raises(UsageError, match="wants a place's name"):
+        bench.board("labgrid:")
+    (tmp_path / "bench.toml").write_text('[boards.far]\nkind = "labgrid"\nplace = "cam-1"\nport = "/dev/ttyUSB0"\n')
+    with pytest.raises(UsageError, match=r"bench\.toml:4: boards\.far\.port: unknown key"):
+        BenchFile.read(tmp_path / "bench.toml")
 
 
 def test_a_board_is_kept_from_other_runs(bench: BenchFile) -> None:
