@@ -16,7 +16,7 @@ from rich.text import Text
 
 from ..boards.artifacts import Artifacts
 from ..boards.bench import BenchFile
-from ..boards.config import BoardConfig, EmulatorConfig, NativeConfig, SerialConfig
+from ..boards.config import BoardConfig, EmulatorConfig, LabgridConfig, NativeConfig, SerialConfig
 from ..boards.esp_port import port_of
 from ..boards.parking import why_parked
 from ..errors import BenchError, UsageError
@@ -92,6 +92,8 @@ def _state(config: BoardConfig) -> tuple[str, str, bool]:
     """Where the board is, how it is, and whether that is well."""
     if isinstance(config, NativeConfig):
         return _native()
+    if isinstance(config, LabgridConfig):
+        return config.place, "at labgrid: not asked", True
     if isinstance(config, SerialConfig):
         return _serial(config)
     if isinstance(config, EmulatorConfig):

@@ -19,7 +19,7 @@ import psutil
 import pytest
 
 from pytest_hil.boards.artifacts import Artifacts
-from pytest_hil.boards.config import KINDS, BoardConfig, SerialConfig
+from pytest_hil.boards.config import KINDS, BoardConfig, LabgridConfig, SerialConfig
 from pytest_hil.boards.factory import make_board
 from pytest_hil.boards.protocol import BOARD_PORTS, Board, Capability, ConsoleSink, Load
 from pytest_hil.boards.provisioning import PARTITION, nvs_image
@@ -83,7 +83,7 @@ def new_record(path: Path, until: contextlib.ExitStack) -> ConsoleRecord:
 def place_of(
     kind: str, config: pytest.Config, folder: Path, until: contextlib.ExitStack
 ) -> tuple[BoardConfig, Artifacts]:
-    if kind != "serial":
+    if kind not in ("serial", "labgrid"):
         return KINDS[kind](name=kind), Artifacts.read(artifacts_path(config))
     artifacts = make_artifacts(folder / "artifacts")
     args = artifacts / "release" / "flasher_args.json"
@@ -99,6 +99,8 @@ def place_of(
     board = SerialConfig(
         name="cam", home=folder, port=str(port.path), host="127.0.0.1", power_off=off, power_on=on, reset=reset
     )
+    if kind == "labgrid":  # as it is once its place is acquired
+        board = LabgridConfig(**vars(board), place="cam")
     return board, Artifacts.read(artifacts)
 
 
