@@ -5,6 +5,7 @@ and the next good update succeeds.
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from ..expectations import EVENT_SLACK_S, STOP_LIMIT_MS, heap_is_back
 SERVED_WITHIN_S = 5.0  # from the failure to frames at every client
 FAILED_WITHIN_S = 30.0
 STATUS_TIMEOUT_S = 5.0
+HEARS_WITHIN_S = 120  # heartbeats
 BEFORE = StreamPlan(mjpeg=2, ws=1)
 AFTER = StreamPlan(mjpeg=2, ws=1)
 
@@ -94,6 +96,18 @@ def fails_and_recovers(rig: Rig, attempt: Attempt, reason: str, timeout_s: float
     fails(rig, attempt, reason, timeout_s)
     is_as_before(rig, attempt, reason)
     updates(rig)
+
+
+def hears_again(rig: Rig) -> None:
+    """Asks at each heartbeat, until a trigger that stands behind all others is answered, over whatever connection."""
+    asked = rig.console.mark()
+    for _ in range(HEARS_WITHIN_S):
+        beat = rig.console.mark()
+        rig.mqtt.post(rig.topic("ota/trigger"), json.dumps({"device": "somebody-else"}))
+        rig.console.wait_event("beat", EVENT_SLACK_S, beat)
+        if rig.console.events_named("trigger", asked, reason="other_device"):
+            return
+    raise AssertionError(f"no trigger was answered for {HEARS_WITHIN_S} s")
 
 
 def stops_in_time(rig: Rig, attempt: Attempt, servers: tuple[int, ...] = (81, 80)) -> None:

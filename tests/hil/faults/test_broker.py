@@ -19,7 +19,7 @@ from pytest_hil.services.image_server import ReplyHandler, plain_reply
 from pytest_hil.services.reply_fault import ReplyFault
 
 from ..expectations import EVENT_SLACK_S, HEAP_UNDER_WAY
-from .recovery import AFTER, BEFORE, fails, is_as_before, publish, status_of, updates, wait_step
+from .recovery import AFTER, BEFORE, fails, hears_again, is_as_before, publish, status_of, updates, wait_step
 
 pytestmark = pytest.mark.faults
 
@@ -27,7 +27,6 @@ SELF_TEST_MS = 3000
 SERVED_WITHOUT_BROKER_S = 20  # the app waits 5 s for its broker, then it serves
 RECONNECTED_WITHIN_S = 30.0
 BURST = 10_000
-BURST_WITHIN_S = 120
 OUTBOX_EXPIRES_S = 60
 BURST_HEAP = 65536  # of about 370 KB; without a limit it took all
 MEGABYTE = 1 << 20
@@ -211,18 +210,6 @@ def test_a_burst_of_triggers(rig: Rig) -> None:
         "beat", OUTBOX_EXPIRES_S, end, such=lambda beat: int(beat["heap"]) >= before["heap"] - HEAP_UNDER_WAY
     )
     updates(rig, heap=False)
-
-
-def hears_again(rig: Rig) -> None:
-    """Asks at each heartbeat, until a trigger that stands behind all others is answered."""
-    asked = rig.console.mark()
-    for _ in range(BURST_WITHIN_S):
-        beat = rig.console.mark()
-        rig.mqtt.post(rig.topic("ota/trigger"), json.dumps({"device": "somebody-else"}))
-        rig.console.wait_event("beat", EVENT_SLACK_S, beat)
-        if rig.console.events_named("trigger", asked, reason="other_device"):
-            return
-    raise AssertionError(f"no answer {BURST_WITHIN_S} s after a burst of {BURST} triggers")
 
 
 def serves(rig: Rig) -> None:
