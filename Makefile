@@ -38,6 +38,7 @@ $(BENCH_KEY): | $(VENV)/.ready
 
 hil-idf: build-idf $(BENCH_KEY)
 	$(HIL) run -n $(WORKERS) --artifacts $(IDF_BUILD)
+	@echo "Ship or not: $(HIL) gate --results build/hil/latest --image $(IDF_BUILD)/release/hil_app.bin"
 
 #: make differential  the scenarios on the port and on IDF_PATH's own server and lwIP, and a table of what differs
 differential: build-idf build $(BENCH_KEY)

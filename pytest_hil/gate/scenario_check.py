@@ -168,9 +168,9 @@ def _boots(run: SignedRun, test: RecordedTest, evidence: Evidence, policy: Polic
         return
     with_control_image = test.kind == "control" or any(matches(p, test.id) for p in policy.control_image.promises)
     about = "control" if with_control_image else "release"
-    before = {"release", "previous", about} | (
-        {"control"} if test.kind == "observation" else set()
-    )  # an update may lead from these to the image that it is about
+    before = {"release", "previous", about}  # an update may lead from these to the image that it is about
+    if test.kind == "observation":
+        before.add("control")
     allowed = {*before, "update"}
     known = {image.image_sha256: image.role for image in run.results.images}
     for number, digest in enumerate(digests, 1):
