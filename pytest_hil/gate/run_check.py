@@ -50,6 +50,10 @@ def _images(run: SignedRun, images: Mapping[str, FirmwareImage]) -> Iterator[str
     for role in ("release", "control"):
         if len(run.images_of(role)) != 1:
             yield f"it has {len(run.images_of(role))} images of the role {role!r}, not one"
+    for digest, count in Counter(image.image_sha256 for image in run.results.images).items():
+        if count > 1:
+            roles = " and ".join(image.role for image in run.results.images if image.image_sha256 == digest)
+            yield f"{roles} are the same image"
     given = images.get(run.target)
     if given is None:
         yield f"it tested images for {run.target}, and no image for that target was given"
@@ -74,8 +78,6 @@ def _control_image(run: SignedRun, policy: Policy) -> Iterator[str]:
     if len(released) != 1 or len(controls) != 1:
         return  # told already
     release, control = released[0], controls[0]
-    if release.image_sha256 == control.image_sha256:
-        yield "the control image is the release image itself"
     if release.commit != control.commit:
         yield f"the control image is built from {control.commit}, the release image from {release.commit}"
     try:

@@ -217,6 +217,11 @@ LIES: tuple[tuple[str, Lie, str], ...] = (
         r"it tested another image than .*release.bin",
     ),
     ("a control of another commit", image_row("control", commit="bad"), r"the control image is built from bad"),
+    (
+        "a release that is its own control",
+        lambda b: image_row("control", image_sha256=b.digests["release"])(b),
+        r"release and control are the same image",
+    ),
     ("no control image", image_row("control", role="spare"), r"it has 0 images of the role 'control'"),
     ("no sdkconfig", image_row("control", sdkconfig=None), r"there is no sdkconfig of the control image"),
     (
