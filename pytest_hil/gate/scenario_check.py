@@ -112,7 +112,7 @@ def _brief(value: Any) -> str:
 
 def _logs(run: SignedRun, test: RecordedTest, evidence: Evidence, policy: Policy) -> Iterator[str]:
     control = policy.control(test.id)
-    if (test.kind == "control") != (control is not None):
+    if test.kind == ("promise" if control else "control"):
         yield f"it is recorded as {test.kind}, the policy {'names it' if control else 'does not name it'} as a control"
     forgiven = _shown_panic(control, evidence, test) if control else None
     for panic in evidence.panics:
