@@ -21,6 +21,7 @@ from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.wait import WebDriverWait
 
 from pytest_hil.report.page import page
+from pytest_hil.results.history import History
 
 from . import sample_run
 from .test_report import hostile_run, page_of
@@ -90,6 +91,10 @@ def run(tmp_path: Path) -> Path:
     changed: dict[int, dict[str, Any]] = {2: failed, 3: {"board": "cam-1"}}
     folder = sample_run.make_run(tmp_path, 30, changed)
     (folder / "sdkconfig-release").write_text("CONFIG_X=y\n")
+    with History(tmp_path / "history.sqlite") as history:  # as many runs as the page draws
+        for number in range(30):
+            history.add(sample_run.results([sample_run.record(i) for i in range(30)], f"run-{number}"))
+        history.add(json.loads((folder / "results.json").read_text()))
     (folder / "report.html").write_text(page_of(folder))
     return folder / "report.html"
 
