@@ -15,12 +15,13 @@
 #define USERS       3
 #define HANDLES     4
 #define ITEMS_MAX   256
+#define ASYNC_MAX   32  /* no more sessions are open at a time */
 #define PROMISED_MS 200 /* on top of the limits */
 
 static httpd_graceful_stop_handle_t handles[HANDLES];
 static uint32_t limits_ms[HANDLES];
 static unsigned leases[HANDLES], users_left;
-static httpd_req_t *async_requests[8];
+static httpd_req_t *async_requests[ASYNC_MAX];
 static struct {
     bool accepted;
     unsigned called;
@@ -64,6 +65,21 @@ static void stream_on(httpd_req_t *req)
     }
 }
 
+/* By a worker: whoever draws action 7. */
+static void take_over(httpd_req_t *req)
+{
+    httpd_req_t *copy;
+    size_t i = 0;
+
+    if (httpd_graceful_stop_async_begin(req, &copy) != ESP_OK) {
+        return;
+    }
+    while (async_requests[i] != NULL) { /* looked for now: other handlers may have come in between */
+        HOLDS(++i < ASYNC_MAX);
+    }
+    async_requests[i] = copy;
+}
+
 static esp_err_t on_request(httpd_req_t *req)
 {
     size_t which = (size_t)req->user_ctx;
@@ -77,15 +93,7 @@ static esp_err_t on_request(httpd_req_t *req)
         stream_on(req);
         break;
     case 2:
-        for (size_t i = 0; i < 8; i++) {
-            if (async_requests[i] == NULL) {
-                httpd_req_t *copy;
-                if (httpd_graceful_stop_async_begin(req, &copy) == ESP_OK) {
-                    async_requests[i] = copy;
-                }
-                break;
-            }
-        }
+        take_over(req);
         break;
     case 3:
         HOLDS(httpd_graceful_stop_stop(handles[which], NULL) == ESP_ERR_INVALID_STATE);
@@ -193,7 +201,7 @@ static void act(uint8_t what, size_t h)
         queue_item(handles[h]);
         break;
     case 7:
-        complete_async(tasks_byte() % 8);
+        complete_async(tasks_byte() % ASYNC_MAX);
         break;
     case 8:
         set_limits(h);
@@ -215,9 +223,6 @@ static void act(uint8_t what, size_t h)
 /* The last one to be through ends what is left: then every stop must succeed and every object go. */
 static void clean_up(void)
 {
-    for (size_t i = 0; i < 8; i++) {
-        complete_async(i);
-    }
     for (size_t h = 0; h < HANDLES; h++) {
         while (leases[h] > 0) {
             release(h);
@@ -228,6 +233,9 @@ static void clean_up(void)
         httpd_graceful_stop_set_limits(handles[h], 1000, 1000, 1000);
         esp_err_t err = ESP_ERR_TIMEOUT;
         for (int tries = 0; tries < 3 && err == ESP_ERR_TIMEOUT; tries++) {
+            for (size_t i = 0; i < ASYNC_MAX; i++) { /* each time: a handler may have come in between */
+                complete_async(i);
+            }
             err = httpd_graceful_stop_stop(handles[h], NULL);
         }
         HOLDS(err == ESP_OK);

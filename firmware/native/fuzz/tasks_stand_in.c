@@ -36,6 +36,7 @@ static const uint8_t *bytes;
 static size_t bytes_left;
 static uint64_t now_ms;
 static int critical;
+static unsigned turn; /* whose it is when the bytes are used up */
 
 void tasks_begin(const uint8_t *data, size_t size)
 {
@@ -43,6 +44,7 @@ void tasks_begin(const uint8_t *data, size_t size)
     bytes_left = size;
     now_ms = 1000;
     critical = 0;
+    turn = (unsigned)size;
     current = NULL;
 }
 
@@ -115,8 +117,6 @@ static bool let_time_pass(void)
 
 bool tasks_run(void)
 {
-    static unsigned turn;
-
     for (unsigned turns = 0; turns < TURNS_MAX; turns++) {
         struct tskTaskControlBlock *those[TASKS_MAX];
         unsigned count = 0;
