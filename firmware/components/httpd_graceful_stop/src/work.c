@@ -13,7 +13,8 @@
 static __attribute__((noinline)) bool take(stop_object_t *gs, unsigned until, work_item_t *item)
 {
     stop_enter();
-    bool taken = (int)(until - gs->work_first) > 0;
+    /* Fewer may be left than were there: what could not be sent is taken back. */
+    bool taken = (int)(until - gs->work_first) > 0 && gs->work_first != gs->work_added;
     if (taken) {
         *item = gs->work[gs->work_first++ % STOP_MAX_WORK];
     }
