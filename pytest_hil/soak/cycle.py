@@ -24,6 +24,7 @@ END_TIMEOUT_S = 10.0
 NOTICED_WITHIN_S = 10.0  # an ordinary client's end: some ms, or the server's send limit of 5 s
 # What connections hold that still close, and what else may be under way: see tests/hil/expectations.py.
 HEAP_PER_CLOSING_PCB, HEAP_PER_CLOSING_BYTE, HEAP_UNDER_WAY = 128, 1.25, 1024
+HEAP_UNDER_DELAY = 2048  # over a network that delays, more waits for its acknowledgement: 1808 were seen in 390 cycles
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ def run_cycle(rig: Rig, seed: int, plan: CyclePlan, role: str) -> Cycle:
         round(time.monotonic() - began, 3),
         [stop["ms"] for stop in stops if stop["server"] == STREAM_PORT],
         int(rig.console.events_named("ready", mark)[-1]["heap_idle"]),
-        _missing(rig, [stop for stop in stops if stop["server"] == CONTROL_PORT][-1]),
+        _missing(rig, [stop for stop in stops if stop["server"] == CONTROL_PORT][-1], plan.delay_ms),
         resources_of(rig.board),
     )
 
@@ -124,7 +125,7 @@ def _stopped_as_promised(stop: Event) -> None:
     assert stop["ms"] <= STOP_LIMIT_MS, f"{stop['ms']} ms, limit {STOP_LIMIT_MS} ms: {stop}"
 
 
-def _missing(rig: Rig, last_stop: Event) -> int:
+def _missing(rig: Rig, last_stop: Event, delay_ms: int) -> int:
     """Heap that is not back at that stop, without what closing connections hold. Raises AssertionError.
 
     Measured against the first boot: after an update the self-test's own stack is still taken when the servers start.
@@ -132,5 +133,7 @@ def _missing(rig: Rig, last_stop: Event) -> int:
     pcbs, queued = int(last_stop["closing_pcbs"]), int(last_stop["closing_bytes"])
     held = round(pcbs * HEAP_PER_CLOSING_PCB + queued * HEAP_PER_CLOSING_BYTE)
     missing = int(rig.console.events_named("ready")[0]["heap_idle"]) - int(last_stop["heap_after"]) - held
-    assert missing <= HEAP_UNDER_WAY, f"{missing} bytes of heap are not back, beside {held} in closing connections"
+    assert missing <= (HEAP_UNDER_DELAY if delay_ms else HEAP_UNDER_WAY), (
+        f"{missing} bytes of heap are not back, beside {held} in closing connections"
+    )
     return missing
