@@ -285,14 +285,14 @@ void expire_closing_connections(void)
     vSemaphoreDelete(done);
 }
 
-void wait_for_sessions(size_t count)
+void wait_for_sessions(httpd_graceful_stop_handle_t server, size_t count)
 {
     int fds[16];
     size_t open;
     do {
         vTaskDelay(1);
         open = sizeof(fds) / sizeof(fds[0]);
-        TEST_EQ(ESP_OK, httpd_get_client_list(httpd_graceful_stop_server(gs), &open, fds));
+        TEST_EQ(ESP_OK, httpd_get_client_list(httpd_graceful_stop_server(server), &open, fds));
     } while (open < count);
 }
 

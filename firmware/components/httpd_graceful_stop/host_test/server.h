@@ -80,8 +80,8 @@ esp_err_t stream_frames(httpd_req_t *req);
 /** Lets connections that are closing (TIME-WAIT and before it) expire now instead of in two minutes. */
 void expire_closing_connections(void);
 
-/** Waits until the server has accepted so many clients. */
-void wait_for_sessions(size_t count);
+/** Waits until that server has accepted so many clients. */
+void wait_for_sessions(httpd_graceful_stop_handle_t server, size_t count);
 
 /** Waits until a stream's send has found no room for a while: its client does not read, and the buffers are full. */
 void wait_for_stall(void);

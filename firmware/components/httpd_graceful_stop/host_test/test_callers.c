@@ -286,7 +286,7 @@ static void one_of_two_servers_stops_alone(void)
     TEST_EQ(ESP_OK, httpd_graceful_stop_start(other, &config));
     client_t *client = client_stream(PORT, "/stream");
     client_t *idle = client_connect(PORT + 1, "");
-    vTaskDelay(pdMS_TO_TICKS(30));
+    wait_for_sessions(other, 1);
 
     httpd_graceful_stop_report_t report;
     TEST_EQ(ESP_OK, httpd_graceful_stop_stop(other, &report));

@@ -120,7 +120,7 @@ static void half_a_request_is_forced_at_the_drain_limit(void)
 {
     server_start();
     client_t *client = client_connect(PORT, "GET /hello HTTP/1.1\r\nHos");
-    wait_for_sessions(1);
+    wait_for_sessions(gs, 1);
     vTaskDelay(pdMS_TO_TICKS(50)); /* and the server reads what there is */
     httpd_graceful_stop_report_t report = server_stop_ok();
     TEST_EQ(1, report.forced_count);
@@ -152,7 +152,7 @@ static void slow_loris_is_forced_at_the_drain_limit(void)
     server_start();
     loris_t loris = {.client = client_connect(PORT, "GET /hello HTTP/1.1\r\nX: "), .done = xSemaphoreCreateBinary()};
     TEST_TRUE(xTaskCreate(loris_task, "loris", 4096, &loris, 5, NULL) == pdPASS);
-    wait_for_sessions(1);
+    wait_for_sessions(gs, 1);
     vTaskDelay(pdMS_TO_TICKS(350));
     httpd_graceful_stop_report_t report = server_stop_ok();
     TEST_EQ(1, report.forced_count);
