@@ -23,7 +23,7 @@ from .boards.protocol import Board, ConsoleSink, Endpoint, Load
 from .boards.provisioning import PARTITION, nvs_image
 from .console.console import Console, ExpectedPanic
 from .console.events import Event, event_patterns
-from .errors import BenchError
+from .errors import BenchError, NotRun
 from .evidence import leave_evidence
 from .results.record import TestRecord
 from .services.broker import Broker
@@ -90,10 +90,16 @@ class Rig:
     def start(self, image: str = "release", provisioning: Provisioning | None = None) -> Event:
         """Flashes and provisions a board with that image and powers it on; returns its `ready` event.
 
-        Raises BenchError when it cannot be started, WaitFailed when it does not get ready.
+        Raises BenchError when it cannot be started, WaitFailed when it does not get ready, NotRun when the test asks
+        for another way to serve streams than the board has: before ESP-IDF 5.2 there are no workers.
         """
         self.power_on(image, provisioning)
-        return self.console.wait_event("ready", READY_TIMEOUT_S)
+        ready = self.console.wait_event("ready", READY_TIMEOUT_S)
+        mode = str(ready.get("stream_mode", self.stream_mode))
+        if mode != self.stream_mode and "stream_mode" in (provisioning or {}):
+            raise NotRun(f"the board serves streams {mode}, its ESP-IDF cannot do it in {self.stream_mode}")
+        self.stream_mode = mode
+        return ready
 
     def power_on(self, image: str = "release", provisioning: Provisioning | None = None) -> Board:
         """As `start`, for a board that may not get ready: does not wait for it."""

@@ -108,8 +108,9 @@ esp_err_t servers_stop_control(void)
 
 void servers_announce_ready(bool again)
 {
-    event("ready", "\"heap_idle\":%u,\"heap\":%u%s", (unsigned)s_heap_idle,
-          (unsigned)heap_caps_get_free_size(MALLOC_CAP_DEFAULT), again ? ",\"again\":true" : "");
+    event("ready", "\"heap_idle\":%u,\"heap\":%u,\"stream_mode\":\"%s\"%s", (unsigned)s_heap_idle,
+          (unsigned)heap_caps_get_free_size(MALLOC_CAP_DEFAULT),
+          stream_server_mode() == STREAM_MODE_INLINE ? "inline" : "workers", again ? ",\"again\":true" : "");
 }
 
 bool servers_running(void)

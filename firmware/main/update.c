@@ -151,7 +151,7 @@ static void refuse(const char *reason)
 }
 
 /* @return NULL with s_busy taken and the counter in flash, or the reason. */
-static const char *accept(const char *message, size_t len, trigger_t *out)
+static const char *accept_trigger(const char *message, size_t len, trigger_t *out)
 {
     trigger_context_t context = {
         .device_id = settings()->device_id,
@@ -186,7 +186,7 @@ static const char *accept(const char *message, size_t len, trigger_t *out)
 void update_on_trigger(const char *message, size_t len)
 {
     static trigger_t trigger; /* too large for the MQTT task's stack, and used in that task alone */
-    const char *reason = accept(message, len, &trigger);
+    const char *reason = accept_trigger(message, len, &trigger);
     if (reason != NULL) {
         refuse(reason);
         return;

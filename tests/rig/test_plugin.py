@@ -62,6 +62,19 @@ def test_a_clean_test_passes_and_leaves_its_evidence(
     assert (pytester.path / "latest").resolve() == (pytester.path / "run").resolve()
 
 
+def test_a_board_without_workers_runs_no_test_that_asks_for_them(
+    run: Run, pytester: pytest.Pytester, board_does: Callable[..., None]
+) -> None:
+    board_does(BOOT, READY[:-1] + ',"stream_mode":"inline"}')
+    text = (
+        "def test_any(rig):\n    rig.start()\n    assert rig.stream_mode == 'inline'\n"
+        "def test_workers(rig):\n    rig.start(provisioning={'stream_mode': 'workers'})\n"
+        "def test_inline(rig):\n    rig.start(provisioning={'stream_mode': 'inline'})\n"
+    )
+    run(text).assert_outcomes(passed=2, skipped=1)
+    assert outcomes(pytester) == {"test_any": "passed", "test_workers": "not_run", "test_inline": "passed"}
+
+
 def test_a_panic_after_the_last_wait_fails_the_test(
     run: Run, pytester: pytest.Pytester, board_does: Callable[..., None]
 ) -> None:

@@ -253,10 +253,34 @@ static esp_err_t on_open(httpd_handle_t server, int fd, unsigned slot)
     return ESP_OK;
 }
 
+/*
+ * The first releases with async requests (5.2 to 5.2.3, 5.3, 5.3.1) end a session whose client leaves, or is cut off,
+ * while a worker is still sending on it: its fd would be closed, and its TLS freed, under the worker. After a
+ * shutdown() the worker's next send fails, so this is no longer than it is busy otherwise. Later releases do not come
+ * here.
+ */
+static void await_worker(stop_object_t *gs, int fd)
+{
+    for (;;) {
+        lock(gs);
+        session_t *session = find_session(gs, fd);
+        bool busy = session != NULL && session->async != NULL;
+        if (busy && !session->ended) {
+            end_session(session);
+        }
+        unlock(gs);
+        if (!busy) {
+            return;
+        }
+        vTaskDelay(1);
+    }
+}
+
 static void on_close(httpd_handle_t server, int fd, unsigned slot)
 {
     stop_object_t *gs = stop_in_slot(slot);
     bool told_user = false;
+    await_worker(gs, fd);
     lock(gs);
     session_t *session = find_session(gs, fd);
     if (session != NULL) {
