@@ -7,6 +7,9 @@
 
 get_filename_component(HIL_FIRMWARE_DIR "${CMAKE_CURRENT_LIST_DIR}/../.." ABSOLUTE)
 set(HIL_PROJECT_NAME hil_app)
+if(NOT ESP_HTTP_SERVER_KCONFIG) # an ESP-IDF's own server comes with its own options
+    set(ESP_HTTP_SERVER_KCONFIG "${HIL_FIRMWARE_DIR}/native/esp_http_server/Kconfig")
+endif()
 if(NATIVE_ASAN) # with what AddressSanitizer adds, an image does not fit into a slot of 4 MB
     set(HIL_FLASH_SIZE 8MB)
     set(HIL_PARTITIONS "${HIL_FIRMWARE_DIR}/native/partitions.asan.csv")
@@ -19,7 +22,7 @@ function(native_sdkconfig NAME EXTRA_DEFAULTS)
     set(dir "${CMAKE_BINARY_DIR}/${NAME}")
     set(inputs
         "${HIL_FIRMWARE_DIR}/native/Kconfig"
-        "${HIL_FIRMWARE_DIR}/native/esp_http_server/Kconfig"
+        "${ESP_HTTP_SERVER_KCONFIG}"
         "${HIL_FIRMWARE_DIR}/main/Kconfig.projbuild"
         "${HIL_FIRMWARE_DIR}/components/httpd_graceful_stop/Kconfig"
         "${HIL_FIRMWARE_DIR}/sdkconfig.defaults")
@@ -36,6 +39,7 @@ function(native_sdkconfig NAME EXTRA_DEFAULTS)
         COMMAND ${PYTHON} -m kconfgen
             --kconfig "${HIL_FIRMWARE_DIR}/native/Kconfig"
             --env "HIL_FIRMWARE_DIR=${HIL_FIRMWARE_DIR}"
+            --env "ESP_HTTP_SERVER_KCONFIG=${ESP_HTTP_SERVER_KCONFIG}"
             ${defaults}
             --output header "${dir}/sdkconfig.new/sdkconfig.h"
             --output config "${dir}/sdkconfig.new/sdkconfig"

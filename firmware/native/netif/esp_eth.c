@@ -65,6 +65,11 @@ esp_eth_phy_t *esp_eth_phy_new_dp83848(const eth_phy_config_t *config)
     return phy;
 }
 
+esp_eth_phy_t *esp_eth_phy_new_generic(const eth_phy_config_t *config)
+{
+    return esp_eth_phy_new_dp83848(config);
+}
+
 esp_err_t esp_eth_driver_install(const esp_eth_config_t *config, esp_eth_handle_t *out)
 {
     if (config == NULL || out == NULL || config->mac == NULL || config->phy == NULL) {

@@ -29,6 +29,7 @@ typedef struct {
     }
 
 esp_eth_phy_t *esp_eth_phy_new_dp83848(const eth_phy_config_t *config);
+esp_eth_phy_t *esp_eth_phy_new_generic(const eth_phy_config_t *config);
 
 #ifdef __cplusplus
 }
