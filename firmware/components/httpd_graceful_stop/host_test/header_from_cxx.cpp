@@ -1,7 +1,7 @@
 /*
  * SPDX-License-Identifier: Apache-2.0
  *
- * The header used from C++11, as an Arduino sketch does. Only compiled.
+ * The header used from C++11 to C++20, as Arduino sketches do. Only compiled.
  */
 #include "httpd_graceful_stop.h"
 
