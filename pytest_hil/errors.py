@@ -7,6 +7,12 @@ lie before the firmware started or outside it; such a test never counts as passe
 
 from __future__ import annotations
 
+import errno
+from pathlib import Path
+
+# What the runner lacked; no firmware can cause it.
+_MACHINE_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+
 
 class HilError(Exception):
     """Root of everything the rig raises on purpose."""
@@ -22,3 +28,10 @@ class BenchError(HilError):
 
 class NotRun(HilError):  # noqa: N818  it is an outcome, not a fault
     """This board, or this machine, has not what the test needs. Such a test is not run, and never counts as passed."""
+
+
+def machine_fault(error: BaseException | None, place: Path) -> BenchError | None:
+    """What the runner lacked, in a line, where that is what went wrong; `place` is named where the error names none."""
+    if isinstance(error, OSError) and error.errno in _MACHINE_FAULTS:
+        return BenchError(f"{error.filename or place}: {error.strerror}")
+    return None

@@ -8,13 +8,21 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from .boards.flash_layout import BuildDir
+from .boards.protocol import Board, Capability
+from .console import core_dump
 from .console.console import Console
+from .errors import BenchError
 from .figures import figures
 from .results.record import TestRecord
 from .services.mqtt import Message
 from .streams import Streams
 
-LOGS = ("console.log", "console.times", "events.json", "clients.json", "mqtt.log", "native-board.log")
+CORE_DUMP_TIMEOUT_S = 5.0  # from a panic to the reset: a chip first writes some ten kilobytes
+LOGS = (
+    *("console.log", "console.times", "events.json", "clients.json", "mqtt.log", "native-board.log"),
+    *("coredump.bin", "coredump.txt"),
+)
 
 
 def leave_evidence(
@@ -35,3 +43,23 @@ def leave_evidence(
         if (folder / name).is_file():
             record.log(folder / name, run_path)
     (folder / "flash.bin").unlink(missing_ok=True)
+
+
+def keep_core_dump(folder: Path, board: Board, build: BuildDir | None, console: Console) -> None:
+    """After a panic, while its board is there: what the last one left in flash, and what can be told of it."""
+    panics = console.panics
+    if not panics or build is None or console.record.ended or Capability.CORE_DUMP not in board.capabilities:
+        return
+    partition = next((one for one in build.partitions if one.label == core_dump.PARTITION), None)
+    if partition is None:
+        return
+    console.wait_reset(CORE_DUMP_TIMEOUT_S, panics[-1].at_line)  # it was written before that
+    dump, text = folder / "coredump.bin", folder / "coredump.txt"
+    try:
+        contents = core_dump.cut_out(board.read_flash(partition.offset, partition.size))
+    except BenchError as error:
+        text.write_text(f"not fetched: {error}\n")
+        return
+    if contents is not None:
+        dump.write_bytes(contents)
+        text.write_text(core_dump.told(dump, console.elf_at(panics[-1].at_line), build.chip))

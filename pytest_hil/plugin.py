@@ -7,6 +7,7 @@ byte; only then is the verdict spoken, so that nothing after the last wait is mi
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Generator, Iterator
@@ -23,7 +24,7 @@ from .boards.config import KINDS, BoardConfig
 from .boards.pool import board_of, check_workers, kept
 from .boards.protocol import Board
 from .console.console import Console
-from .errors import HilError, NotRun, UsageError
+from .errors import BenchError, HilError, NotRun, UsageError, machine_fault
 from .marker import HilMark
 from .printable import printable
 from .results.bench_key import BenchKey
@@ -34,6 +35,7 @@ from .run_keeper import RECORD, RunKeeper, outcome_of
 from .services.broker import Broker
 from .services.image_server import ImageServer
 from .spreading import Spreading
+from .steps import Steps
 from .streams import Streams
 from .verdict import judge
 
@@ -157,6 +159,8 @@ def rig(
 ) -> Iterator[Rig]:
     """Board, console and services of this test, joined; nothing is started yet."""
     item = request.node
+    if fault := broker.fault or image_server.fault:
+        raise BenchError(fault)
     mark = HilMark.of(item) or HilMark()
     record = item.stash.setdefault(RECORD, TestRecord(item.nodeid, mark.kind))
     bench = Bench(
@@ -168,6 +172,7 @@ def rig(
         device_id=f"board-{os.getpid()}-{time.monotonic_ns() % 10**9:09d}",  # retained topics of others are not ours
         seed=request.config.getoption("--hil-seed"),
         board=request.getfixturevalue("hil_board"),
+        steps=next((one for one in request.config.pluginmanager.get_plugins() if isinstance(one, Steps)), Steps()),
     )
     rig = Rig(bench, record, mark.expect_panic)
     item.stash[RIG] = rig
@@ -222,6 +227,8 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
     rig = item.stash.get(RIG, None)
     if rig is not None:
         rig.settle()
+        if rig.console.record.fault and rig.bench_fault:
+            raise BenchError(rig.bench_fault)  # the log is not whole, so it shows nothing
         judge(rig.console)
     return result
 
@@ -232,6 +239,10 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
     error = call.excinfo.value if call.excinfo is not None else None
+    rig = item.stash.get(RIG, None)
+    if report.failed and rig is not None and (fault := settled_fault(rig)):
+        error = BenchError(fault)
+    error = machine_fault(error, item.config.stash[KEEPER].run_dir.path) or error
     if isinstance(error, NotRun) and item.config.stash[BOARD].kind not in item.config.getoption("--hil-require-kind"):
         report.outcome = "skipped"
         report.longrepr = (str(item.path), item.location[1] or 0, f"not run: {error}")
@@ -240,11 +251,22 @@ def pytest_runtest_makereport(
     record = item.stash.get(RECORD, None)
     if record is None:
         return report
-    rig = item.stash.get(RIG, None)
     if report.failed and rig is not None and report.when == "call":
         last = "\n".join(printable(line.text) for line in rig.console.record.lines[-FAILED_LOG_LINES:])
         report.sections.append(("end of the console", last))
     outcome_of(record, report, error)
     if report.when == "teardown":
-        record.write(item.config.stash[KEEPER].run_dir.records)
+        try:
+            record.write(item.config.stash[KEEPER].run_dir.records)
+        except OSError as fault:
+            report.outcome = "failed"
+            report.longrepr = f"BenchError: the record of this test cannot be written: {fault.strerror}"
     return report
+
+
+def settled_fault(rig: Rig) -> str | None:
+    """What of the bench broke down during a test that failed. Its board must be off for that: a process that dies takes
+    its connections along a moment before it can be seen to be dead."""
+    with contextlib.suppress(OSError, HilError):
+        rig.settle()
+    return rig.bench_fault

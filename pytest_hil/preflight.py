@@ -12,7 +12,8 @@ from .boards.artifacts import Artifacts
 from .boards.bench import choose_all
 from .boards.config import BoardConfig, NativeConfig
 from .boards.factory import make_board
-from .boards.protocol import ConsoleSink, Load
+from .boards.protocol import Load
+from .console.record import ConsoleRecord
 from .services.broker import Broker
 
 
@@ -38,7 +39,7 @@ def preflight(artifacts_path: Path, board: BoardConfig) -> Artifacts:
             pass
         if isinstance(board, NativeConfig):
             load = Load(image.build, {}, folder, artifacts.native_board)
-            native = make_board(board, load, ConsoleSink(lambda _: None, lambda _: None))
+            native = make_board(board, load, ConsoleRecord(folder / "console.log"))
             try:
                 native.start()
             finally:

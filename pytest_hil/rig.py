@@ -11,7 +11,7 @@ import contextlib
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -19,12 +19,14 @@ from typing import Any
 from .boards.artifacts import Artifacts, Image
 from .boards.config import BoardConfig
 from .boards.factory import make_board
-from .boards.protocol import Board, ConsoleSink, Endpoint, Load
+from .boards.flash_layout import BuildDir
+from .boards.protocol import Board, Endpoint, Load
 from .boards.provisioning import PARTITION, nvs_image
 from .console.console import Console, ExpectedPanic
 from .console.events import Event, event_patterns
 from .errors import BenchError, NotRun
-from .evidence import leave_evidence
+from .evidence import keep_core_dump, leave_evidence
+from .readiness import READY_TIMEOUT_S, ready_by_status
 from .results.record import TestRecord
 from .services.broker import Broker
 from .services.certificates import Authority
@@ -32,9 +34,9 @@ from .services.image_server import ImageServer
 from .services.mqtt import Message, MqttClient
 from .services.signing import TriggerKey
 from .services.tcp_sink import TcpSink
+from .steps import Steps
 from .streams import StreamPlan, Streams
 
-READY_TIMEOUT_S = 10.0  # from power on; 0.2 s on an idle machine
 BEAT_TIMEOUT_S = 5.0  # heartbeats come each second
 OPEN_TIMEOUT_S = 5.0  # from a connect to the board's word of it
 BLOCKING_STREAM: dict[str, str | int] = {"frame_bytes": 32768, "frame_ms": 10}
@@ -42,6 +44,7 @@ UPDATE_TIMEOUT_S = 30.0  # from the trigger to `valid`
 # After a stop lwIP meets what was left behind when it next looks after its connections, each second at the latest.
 LINGER_AFTER_STOP_S = 1.2
 LINGER_S = 0.1  # before power off: a panic follows its cause within some ms, and the last wait may have been that cause
+
 
 Provisioning = Mapping[str, str | int]
 
@@ -58,6 +61,7 @@ class Bench:
     device_id: str
     seed: int
     board: BoardConfig
+    steps: Steps = field(default_factory=Steps)  # told what the rig is busy with
 
 
 class Rig:
@@ -66,12 +70,14 @@ class Rig:
     def __init__(self, bench: Bench, record: TestRecord, expected: ExpectedPanic | None = None) -> None:
         self.bench = bench
         self.record = record
-        self.console = Console(bench.folder / "console.log", expected, event_patterns(bench.board.events))
+        patterns, patience = event_patterns(bench.board.events), bench.board.patience
+        self.console = Console(bench.folder / "console.log", expected, patterns, patience)
         self.console.elf_of = bench.artifacts.elf_of
         self.streams = Streams(self._endpoint)
         self.stream_mode = "workers"
         self._open = contextlib.ExitStack()
         self._board: Board | None = None
+        self._build: BuildDir | None = None  # what it carries
         self._counter = 0
         self.triggered_at: float | None = None  # on the monotonic clock
         self._settled = False
@@ -94,7 +100,13 @@ class Rig:
         for another way to serve streams than the board has: before ESP-IDF 5.2 there are no workers.
         """
         self.power_on(image, provisioning)
-        ready = self.console.wait_event("ready", READY_TIMEOUT_S)
+        self.bench.steps.step("waiting until it is ready")
+        ready = self.console.wait_ready(READY_TIMEOUT_S) or ready_by_status(
+            self.board, self.console, self.mqtt, self.topic("state")
+        )
+        if ready.mapped and self.console.began_in_the_middle:
+            self.record.observed |= {"first_lines_lost": dict(ready.fields)}
+        self.bench.steps.step("")
         mode = str(ready.get("stream_mode", self.stream_mode))
         if mode != self.stream_mode and "stream_mode" in (provisioning or {}):
             raise NotRun(f"the board serves streams {mode}, its ESP-IDF cannot do it in {self.stream_mode}")
@@ -108,7 +120,9 @@ class Rig:
         self.record.board, self.record.board_kind = self.bench.board.name, board.kind
         self.record.events = dict(self.bench.board.events) or None
         self._open.callback(board.stop)
+        self.bench.steps.step("flashing", lambda: board.flashed)
         board.start()
+        self.bench.steps.step("")
         self.record.chip_mac = board.mac
         return board
 
@@ -116,6 +130,7 @@ class Rig:
         """A board that is not started yet, and what it will carry."""
         self.stream_mode = str(provisioning.get("stream_mode", self.stream_mode))
         bench = self.bench
+        self._build = image.build
         values: dict[str, str | int] = {
             "device_id": bench.device_id,
             "broker_uri": f"{bench.broker.scheme}://{bench.board.tell}:{bench.broker.port}",
@@ -132,7 +147,7 @@ class Rig:
             bench.seed,
             self._address,
         )
-        return make_board(bench.board, load, ConsoleSink(self.console.feed, self.console.end))
+        return make_board(bench.board, load, self.console)
 
     def _address(self) -> str | None:
         """Where the board last said that it is."""
@@ -225,11 +240,12 @@ class Rig:
             status = message.json()
             return status.get("step") == step and (such is None or such(status))
 
-        return self.mqtt.wait_message(self.topic("ota/status"), fits, timeout_s)
+        return self.mqtt.wait_message(self.topic("ota/status"), fits, timeout_s * self.bench.board.patience)
 
     def wait_updated(self, role: str, since: int) -> Event:
         """Waits until the very image of that role has booted and is marked valid; returns its boot event."""
         image = self.image(role)
+        self.bench.steps.step("updating", lambda: self._downloaded(since))
         boot = self.console.wait_event("boot", UPDATE_TIMEOUT_S, since)
         if boot.get("image_sha256") != image.image_sha256:
             raise AssertionError(
@@ -239,9 +255,23 @@ class Rig:
         self.console.wait_event("valid", UPDATE_TIMEOUT_S, boot.at_line)
         if self.triggered_at is not None:
             self.record.update_s = round(time.monotonic() - self.triggered_at, 3)
+        self.bench.steps.step("")
         return boot
 
+    def _downloaded(self, since: int) -> float | None:
+        """Which share of the image the board says it has."""
+        told = self.console.events_named("ota_progress", since)
+        return int(told[-1]["bytes"]) / int(told[-1]["total"]) if told and told[-1].get("total") else None
+
     # ---- the end
+
+    @property
+    def bench_fault(self) -> str | None:
+        """What of the bench broke down during this test, if anything did: then nothing but a panic that was seen can be
+        held against the firmware."""
+        if self.console.unexpected_panics:
+            return None
+        return self.console.record.fault or self.bench.broker.fault or self.bench.image_server.fault
 
     def _linger_s(self) -> float:
         """How long a panic may still be on its way: from what the board did last in this life, not from the test."""
@@ -258,6 +288,8 @@ class Rig:
         if self._board is not None:
             self.console.record.linger(self._linger_s())
         self.streams.over()
+        if self._board is not None:
+            keep_core_dump(self.bench.folder, self._board, self._build, self.console)
         try:
             # The board first: clients that end because it went say nothing about it, and are asked before this.
             self._open.close()

@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
-import errno
+import contextlib
 import hashlib
 import os
 import shutil
 import time
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import pytest
 
 from . import __version__
 from .boards.artifacts import Artifacts, Image
-from .errors import HilError, NotRun, UsageError
+from .errors import HilError, NotRun, UsageError, machine_fault
 from .marker import HilMark
 from .printable import printable
 from .report.page import page
@@ -27,8 +28,6 @@ from .results.run_dir import RunDir
 from .results.signature import sign_results
 from .services.process import die_with
 
-# What the runner lacked; no firmware can cause it.
-MACHINE_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 RECORD = pytest.StashKey[TestRecord]()
 
 
@@ -36,9 +35,8 @@ def outcome_of(record: TestRecord, report: pytest.TestReport, error: BaseExcepti
     """Carries one phase's report into the record."""
     record.duration_s = round((record.duration_s or 0.0) + report.duration, 3)
     if report.failed:
-        bench = isinstance(error, HilError) or (isinstance(error, OSError) and error.errno in MACHINE_FAULTS)
         if record.outcome in ("not_run", "passed", "skipped"):
-            record.outcome = "bench_error" if bench else "failed"
+            record.outcome = "bench_error" if isinstance(error, HilError) else "failed"
             record.failure = str(error).partition("\n")[0] or type(error).__name__
     elif report.skipped:
         record.outcome = "not_run" if isinstance(error, NotRun) else "skipped"
@@ -61,6 +59,7 @@ class RunKeeper:
             die_with(self._worker["hil_runner"])
         self._started = time.strftime("%Y-%m-%dT%H:%M:%S%z")
         self._began = time.monotonic()
+        self.fault: str | None = None  # of the machine
         self._seed: int = config.getoption("--hil-seed")
         self._note = ""
 
@@ -75,11 +74,35 @@ class RunKeeper:
             return
         kinds = {item.nodeid: mark.kind for item in session.items if (mark := HilMark.of(item)) is not None}
         if kinds and not session.config.option.collectonly:
-            self.run_dir.note_collected(kinds)
+            with self._noting_faults():
+                self.run_dir.note_collected(kinds)
 
-    @pytest.hookimpl(trylast=True)
-    def pytest_sessionfinish(self) -> None:
-        if self._worker is not None or not (self.run_dir.records.is_dir() or self.run_dir.collected.is_file()):
+    @pytest.hookimpl(wrapper=True)
+    def pytest_sessionfinish(self) -> Generator[None, None, None]:
+        """Last of all, and also when another's end of the session fails."""
+        try:
+            return (yield)
+        finally:
+            with self._noting_faults():
+                self._finish()
+
+    @contextlib.contextmanager
+    def _noting_faults(self) -> Iterator[None]:
+        """What the machine lacks is told once, in a line; the run goes on as well as it can."""
+        try:
+            yield
+        except OSError as error:
+            fault = machine_fault(error, self.run_dir.path)
+            if fault is None:
+                raise
+            self.fault = self.fault or str(fault)
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if self.fault:
+            terminalreporter.write_line(f"hil: the bench failed: {self.fault}")
+
+    def _finish(self) -> None:
+        if self._worker is not None or not self.run_dir.begun:
             return
         results = merge(
             self.run_dir,

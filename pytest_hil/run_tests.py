@@ -12,6 +12,8 @@ from typing import Any, TextIO
 
 import pytest
 
+from .errors import machine_fault
+
 SCENARIOS = Path("tests") / "hil"
 
 
@@ -45,11 +47,17 @@ class _HeldStderr:
             sys.stderr = self._real
 
 
-def run_pytest(arguments: list[str]) -> tuple[int, str | None]:
+def run_pytest(arguments: list[str], *plugins: object) -> tuple[int, str | None]:
     """pytest's exit code, and one line about what was wrong with the call, if anything was."""
     stderr = _HeldStderr()
     with stderr.held():
-        status = int(pytest.main(arguments, plugins=[stderr]))
+        try:
+            status = int(pytest.main(arguments, plugins=[stderr, *plugins]))
+        except OSError as error:  # pytest's own files, as junit.xml
+            fault = machine_fault(error, Path.cwd())
+            if fault is None:
+                raise
+            return int(pytest.ExitCode.INTERNAL_ERROR), str(fault)
     if status == pytest.ExitCode.USAGE_ERROR:
         return status, _complaint(stderr.text.getvalue())
     if status == pytest.ExitCode.NO_TESTS_COLLECTED:

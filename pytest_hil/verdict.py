@@ -5,13 +5,11 @@ from __future__ import annotations
 
 from .console.boots import FAULTS, RESET_KINDS
 from .console.console import Console
-from .console.events import Event
 from .console.panic import Panic
 from .printable import printable
 
 # A log that begins with this boot does not show what it was; a flashing tool resets some chips by their watchdog.
 FIRST_BOOT_FAULTS = frozenset(FAULTS) - {"WDT", "UNKNOWN"}
-ANNOUNCEMENTS = ("restart", "rollback")  # events that come before an esp_restart()
 TOLD_PANICS = 3  # of a board that panics at every boot, the first tell all
 
 
@@ -25,10 +23,6 @@ def complaints(console: Console) -> list[str]:
     if expected is not None and not any(expected.matches(panic) for panic in console.panics):
         found.append(f"the control did not see its failure: {expected}")
     found += [f"lost event: {problem}" for problem in console.event_problems]
-    found += [
-        f"a restart that the firmware did not announce, at line {boot.at_line + 1} of the log"
-        for boot in _unannounced_restarts(console)
-    ]
     first = next(iter(console.events), None)
     told = first is not None and any(panic.at_line < first.at_line for panic in console.panics)
     if first is not None and not told and first.name == "boot" and first.get("reset_reason") in FIRST_BOOT_FAULTS:
@@ -36,24 +30,9 @@ def complaints(console: Console) -> list[str]:
     return found
 
 
-def _unannounced_restarts(console: Console) -> list[Event]:
-    """Boots after esp_restart() before which no event said why.
-
-    The firmware restarted behind our back, or the announcement was lost: the last event before a restart leaves no gap
-    in the numbers.
-    """
-    found: list[Event] = []
-    announced = False
-    for event in console.events:
-        if event.name == "boot":
-            if event.boot > 0 and event.get("reset_reason") == "SW" and not announced:
-                found.append(event)
-            announced = False
-        announced = announced or event.name in ANNOUNCEMENTS
-    return found
-
-
 def _told(panic: Panic) -> str:
+    if panic.kind in RESET_KINDS and panic.reset_reason == "SW":
+        return f"a restart that the firmware did not announce, at line {panic.at_line + 1} of the log"
     if panic.kind in RESET_KINDS:
         return f"a reset nobody asked for: {panic.reset_reason} ({panic.kind}), line {panic.at_line + 1} of the log"
     frames = "".join(f"\n    {frame}" for frame in panic.frames)

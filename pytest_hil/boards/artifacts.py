@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UsageError
+from .app_image import digest_of, version_of
 from .config import is_name
 from .flash_layout import BuildDir
 
@@ -38,18 +39,25 @@ class Image:
         return BuildDir.read(self.path)
 
     @cached_property
-    def app_bin(self) -> Path:
-        description = json.loads((self.path / "project_description.json").read_text())
-        return self.path / str(description["app_bin"])
+    def description(self) -> dict[str, Any]:
+        """Its project_description.json."""
+        read: dict[str, Any] = json.loads((self.path / "project_description.json").read_text())
+        return read
 
-    @cached_property
+    @property
+    def app_bin(self) -> Path:
+        return self.path / str(self.description["app_bin"])
+
+    @property
     def app_elf(self) -> Path:
-        description = json.loads((self.path / "project_description.json").read_text())
-        return self.path / str(description.get("app_elf", f"{self.app_bin.stem}.elf"))
+        return self.path / str(self.description.get("app_elf", f"{self.app_bin.stem}.elf"))
 
     @property
     def sdkconfig(self) -> Path:
-        return self.path / "sdkconfig"
+        """In its folder, or where ESP-IDF says that it lies."""
+        own = self.path / "sdkconfig"
+        elsewhere = self.description.get("config_file")
+        return own if own.is_file() or not elsewhere else self.path / str(elsewhere)
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self) | {"path": str(self.path), "sdkconfig": f"sdkconfig-{self.role}"}
@@ -83,11 +91,11 @@ class Artifacts:
         try:
             rows = json.loads(index.read_text())
         except FileNotFoundError:
-            raise UsageError(
-                f"no firmware in {directory}: run 'make hil', or name its folder with --artifacts"
-            ) from None
-        except ValueError as error:
+            rows = _rows_of_build_dirs(directory)
+        except (OSError, ValueError) as error:
             raise UsageError(f"{index} cannot be read: {error}") from None
+        if not isinstance(rows, list):
+            raise UsageError(f"{index} is no list of images")
         images: dict[str, Image] = {}
         for row in rows:
             try:
@@ -97,6 +105,29 @@ class Artifacts:
             _check(image)
             images[image.role] = image
         return cls(directory, images)
+
+
+def _rows_of_build_dirs(directory: Path) -> list[dict[str, Any]]:
+    """As images.json would have them: one of each role's folder, which lies there as ESP-IDF built it."""
+    rows: list[dict[str, Any]] = []
+    for role in ROLES:
+        described = directory / role / "project_description.json"
+        if not described.is_file():
+            continue
+        try:
+            description = json.loads(described.read_text())
+            content = (described.parent / str(description["app_bin"])).read_bytes()
+            row = {"version": version_of(content), "image_sha256": digest_of(content)}
+        except (OSError, ValueError, KeyError, TypeError, UsageError) as error:
+            raise UsageError(f"image {role!r} in {described.parent} cannot be used: {error}") from None
+        digest = hashlib.sha256(content).hexdigest()
+        rows.append({"role": role, "dir": role, "file_sha256": digest, "target": description.get("target"), **row})
+    if not rows:
+        raise UsageError(
+            f"no firmware in {directory}: neither images.json nor a build directory {' or '.join(ROLES)}; "
+            "run 'make hil', or name another folder with --artifacts"
+        )
+    return rows
 
 
 def _image(directory: Path, row: dict[str, Any]) -> Image:
@@ -111,7 +142,7 @@ def _image(directory: Path, row: dict[str, Any]) -> Image:
         file_sha256=row["file_sha256"],
         image_sha256=row["image_sha256"],
         commit=row.get("commit"),
-        target=row.get("target", "linux"),
+        target=row.get("target") or "linux",
     )
 
 

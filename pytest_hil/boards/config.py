@@ -6,6 +6,7 @@ from __future__ import annotations
 import dataclasses
 import ipaddress
 import re
+import shutil
 import urllib.parse
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -66,6 +67,10 @@ def is_whole(low: int, high: int) -> Callable[[Any], bool]:
     return lambda value: isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
 
 
+def is_number(low: float, high: float) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
+
+
 def is_mac(value: Any) -> bool:
     return isinstance(value, str) and _MAC.fullmatch(value) is not None
 
@@ -91,6 +96,13 @@ def is_patterns(value: Any) -> bool:
 
 ADDRESS = "an IP address"
 COMMAND = 'a command as a list of words: ["program", "argument"]'
+PATIENCE = "a number from 0.1 to 100"
+XTENSA = ("esp32", "esp32s2", "esp32s3")
+
+
+def _patience(default: float) -> Any:
+    """How many times longer than for a native board the rig waits for what the board is to say."""
+    return setting(PATIENCE, is_number(0.1, 100), default)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,6 +119,8 @@ class BoardConfig:
     provisioning: Mapping[str, str | int] = setting(
         "a table of texts and whole numbers", is_provisioning, {}, told=False
     )
+
+    patience: float = _patience(1.0)
 
     # For firmware that prints no `@hil` lines: which of its own log lines are events. Named groups are the fields.
     events: Mapping[str, str] = setting("a table of regular expressions by event name", is_patterns, {})
@@ -133,13 +147,33 @@ class EmulatorConfig(BoardConfig):
 
     program: str | None = setting("a program's name or path", is_text)  # None: the kind's own, from PATH
     args: Command = setting(COMMAND, is_command, ())  # added to the emulator's command line
+    patience: float = _patience(5.0)  # emulated time is slower, and boots, erasing and digests take most of it
+
+    def programs(self, chip: str | None) -> tuple[str, ...]:
+        """The program's name or path; all that may be meant where it depends on a chip that is not known."""
+        raise NotImplementedError
+
+    def find_program(self, chip: str | None = None) -> str | None:
+        """Its path, if it is there. One with a folder in it is looked for from the folder of bench.toml."""
+        if self.program and Path(self.program).expanduser().name != self.program:
+            return shutil.which(str(self.home.absolute() / Path(self.program).expanduser()))
+        return next(filter(None, map(shutil.which, self.programs(chip))), None)
 
 
 @dataclass(frozen=True, kw_only=True)
 class QemuConfig(EmulatorConfig):
-    """Espressif's QEMU."""
+    """Espressif's QEMU, or one that takes its command line."""
 
     kind = "qemu"
+
+    machine: str | None = setting("a machine, as -machine takes it", is_text)  # None: the chip's name
+    nic: str = setting("a network, as -nic takes it; the forwards are added", is_text, "user,model=open_eth")
+
+    def programs(self, chip: str | None) -> tuple[str, ...]:
+        if self.program:
+            return (self.program,)
+        xtensa, riscv = "qemu-system-xtensa", "qemu-system-riscv32"
+        return (xtensa, riscv) if chip is None else (xtensa if chip in XTENSA else riscv,)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,6 +182,9 @@ class EspEmuConfig(EmulatorConfig):
 
     kind = "espemu"
 
+    def programs(self, chip: str | None) -> tuple[str, ...]:  # noqa: ARG002  one program for every chip
+        return (self.program or "esp-emu",)
+
 
 @dataclass(frozen=True, kw_only=True)
 class SerialConfig(BoardConfig):
@@ -155,6 +192,8 @@ class SerialConfig(BoardConfig):
 
     kind = "serial"
     one_of: ClassVar[tuple[str, ...]] = ("port", "serial_number", "mac")
+
+    patience: float = _patience(3.0)  # Wi-Fi takes seconds to connect, a flash of its own to erase
 
     port: str | None = setting('"/dev/…", "COM3", "rfc2217://host:port" or "socket://host:port"', is_port)
     serial_number: str | None = setting("the USB serial number of the adapter", is_text)

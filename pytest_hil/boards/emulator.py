@@ -11,31 +11,34 @@ import contextlib
 import importlib
 import os
 import shlex
-import shutil
 import socket
 import subprocess
 import threading
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import IO, Any
 
 from ..errors import BenchError, NotRun
-from .config import EmulatorConfig
+from .config import EmulatorConfig, QemuConfig
 from .protocol import BOARD_PORTS, Capability, ConsoleSink, Endpoint, Load, need
 
 SPEAK_TIMEOUT_S = 30.0  # from exec to the first serial byte, on a busy runner
-REFUSAL_S = 0.2  # an emulator that does not like its command line says so, and ends
 STOP_TIMEOUT_S = 5.0
 SERIAL_READ = 65536  # bytes
-XTENSA = ("esp32", "esp32s2", "esp32s3")
+ATTEMPTS = 3  # another process may take a free port first
+_TAKEN = ("in use", "Could not set up host forwarding")
 # The runner may die in any way; then the kernel ends the emulator.
 _TIED = ("setpriv", "--pdeathsig", "KILL", "--")
 
 
 class Piped(subprocess.Popen[bytes]):
-    """Stands below pytest-embedded's Popen: the serial line is a pipe, the process tied to the runner."""
+    """Stands below pytest-embedded's Popen: the serial line is a pipe, the process tied to the runner.
 
-    def __init__(self, args: list[str], **options: Any) -> None:
-        super().__init__([*_TIED, *args], **options | {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT})
+    What the emulator itself complains of goes to its own log: it is nothing that the board said.
+    """
+
+    def __init__(self, args: list[str], complaints: IO[bytes], **options: Any) -> None:
+        super().__init__([*_TIED, *args], **options | {"stdout": subprocess.PIPE, "stderr": complaints})
 
 
 @dataclass(frozen=True)
@@ -63,28 +66,31 @@ class EmulatorBoard:
         self.kind = config.kind
         self.capabilities = Capability.FLASH
         if self.kind == "qemu":  # keeps its flash in the file, and can be reset through QMP
-            self.capabilities |= Capability.RESET | Capability.CUT_POWER
+            self.capabilities |= Capability.RESET | Capability.CUT_POWER | Capability.CORE_DUMP
         self.mac = "the emulator's own"
         self.runner_host = config.tell
+        self.flashed: float | None = None
         self._console = console
-        self._flash = load.folder / "flash.bin"
+        folder = load.folder.absolute()
+        self._flash = folder / "flash.bin"
         self._flash.write_bytes(load.build.flash_image(load.partitions))
+        self._log = folder / f"{self.kind}.log"
         self._ports: dict[int, int] = {}
         self._process: Any = None
         self._reader: threading.Thread | None = None
         self._spoke = threading.Event()
-        self._silenced = False  # the end of the process is wanted
-        self._last = b""  # the newest bytes, which may be the emulator's complaint
+        self._lock = threading.Lock()  # guards these two
+        self._expected = True  # the process may end: it is being started, or stopped
+        self._ended: str | None = None  # how it ended
+        self._last = b""  # the newest bytes: an emulator may complain on its stdout too
 
     # ---- what starts it
 
-    def _program(self, chip: str | None) -> str:
-        name = self.config.program
-        if name is None:
-            name = "esp-emu" if self.kind == "espemu" else f"qemu-system-{'xtensa' if chip in XTENSA else 'riscv32'}"
-        found = shutil.which(name)
+    def _program(self, chip: str) -> str:
+        found = self.config.find_program(chip)
         if found is None:
-            raise NotRun(f"{name} is not installed, so there is no board of the kind {self.kind!r}")
+            names = self.config.program or self.config.programs(chip)[0]
+            raise NotRun(f"{names} is not installed, so there is no board of the kind {self.kind!r}")
         return found
 
     def _service(self) -> Any:
@@ -98,14 +104,15 @@ class EmulatorBoard:
             raise NotRun(f"{package.replace('_', '-')} is not installed: pip install it") from None
         return type(name, (service, Piped), {"REDIRECT_CLS": None})
 
-    def _options(self, program: str) -> dict[str, Any]:
+    def _options(self, program: str, chip: str) -> dict[str, Any]:
         forwards = ",".join(f"hostfwd=tcp:127.0.0.1:{port}-:{board}" for board, port in self._ports.items())
-        more = shlex.join(self.config.args)
-        if self.kind == "qemu":
+        config, more = self.config, shlex.join(self.config.args)
+        if isinstance(config, QemuConfig):
             return {
                 "qemu_prog_path": program,
                 "qemu_image_path": str(self._flash),
-                "qemu_extra_args": f"-nic user,model=open_eth,{forwards} {more}",
+                "qemu_cli_args": f"-nographic -machine {shlex.quote(config.machine or chip)}",
+                "qemu_extra_args": f"-nic {shlex.quote(f'{config.nic},{forwards}')} {more}",
             }
         return {
             "espemu_prog_path": program,
@@ -117,26 +124,52 @@ class EmulatorBoard:
 
     def start(self) -> None:
         """Raises NotRun where the emulator is not installed, BenchError when it does not start."""
-        program, service = self._program(self.load.build.chip), self._service()
-        self._ports = self._ports or dict(zip(BOARD_PORTS, _free_ports(len(BOARD_PORTS)), strict=True))
-        self._launch(program, service)
-        spoke = self._spoke.wait(SPEAK_TIMEOUT_S)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(REFUSAL_S)
-        code = self._process.poll()
-        if not spoke or code is not None:
-            self.stop()
-            how = f"ended with exit code {code}" if code is not None else f"said nothing for {SPEAK_TIMEOUT_S:g} s"
-            raise BenchError(f"{program} {how}: {self._complaint()}")
+        chip = self.load.build.need_chip()
+        program, service = self._program(chip), self._service()
+        for attempt in range(1, ATTEMPTS + 1):
+            ports = self._ports
+            self._ports = ports or dict(zip(BOARD_PORTS, _free_ports(len(BOARD_PORTS)), strict=True))
+            self._launch(program, chip, service)
+            refusal = self._refusal()
+            if refusal is None:
+                self._runs()
+                return
+            self._end_process()
+            complaint = self._complaint()
+            if attempt == ATTEMPTS or not any(word in complaint for word in _TAKEN):
+                self.stop()
+                raise BenchError(f"{program} {refusal}: {complaint}")
+            self._ports = ports
 
-    def _launch(self, program: str, service: Any) -> None:
+    def _refusal(self) -> str | None:
+        """How it did not start; None when it runs."""
+        if not self._spoke.wait(SPEAK_TIMEOUT_S):
+            return f"said nothing for {SPEAK_TIMEOUT_S:g} s"
+        code = self._process.poll()
+        return None if code is None else f"ended with exit code {code}"
+
+    def _runs(self) -> None:
+        """From now on its end is nobody's wish."""
+        with self._lock:
+            self._expected = False
+            if self._ended is not None:
+                self._console.fail(self._ended)
+
+    def _launch(self, program: str, chip: str, service: Any) -> None:
         self._spoke.clear()
-        self._silenced = False
-        app = Target(self.load.build.need_chip(), str(self._flash))
+        self._last = b""
+        self._expected, self._ended = True, None
+        app = Target(chip, str(self._flash))
         try:
-            self._process = service(
-                app=app, msg_queue=None, meta=LogPlace(str(self.load.folder)), **self._options(program)
-            )
+            with self._log.open("wb") as complaints:
+                self._process = service(
+                    app=app,
+                    msg_queue=None,
+                    meta=LogPlace(str(self._flash.parent)),
+                    complaints=complaints,
+                    cwd=self.config.home,  # where relative paths in its arguments begin
+                    **self._options(program, chip),
+                )
         except (OSError, ValueError) as error:
             raise BenchError(f"{program} cannot be started: {error}") from None
         self._reader = threading.Thread(target=self._read_serial, name=f"{self.kind} serial", daemon=True)
@@ -150,7 +183,8 @@ class EmulatorBoard:
         process, self._process = self._process, None
         if process is None:
             return
-        self._silenced = True
+        with self._lock:
+            self._expected = self._expected or process.poll() is None
         with contextlib.suppress(OSError):
             process.stdin.close()
         subprocess.Popen.terminate(process)  # pytest-embedded's closes its log only
@@ -163,6 +197,7 @@ class EmulatorBoard:
             self._reader.join(STOP_TIMEOUT_S)
         process.stdout.close()
         process.close()
+        Path(process._logfile).unlink(missing_ok=True)  # nothing was written there
 
     def _read_serial(self) -> None:
         process = self._process
@@ -172,17 +207,22 @@ class EmulatorBoard:
             self._spoke.set()
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(STOP_TIMEOUT_S)
-        if not self._silenced:
-            self._console.end(f"{self.kind} ended with exit code {process.poll()}")
+        with self._lock:
+            self._ended = f"{self.kind} ended with exit code {process.poll()}"
+            if not self._expected:
+                self._console.fail(self._ended)
         self._spoke.set()
 
     def _complaint(self) -> str:
-        lines = self._last.decode(errors="replace").strip().splitlines()
-        return lines[-1] if lines else "it gave no reason"
+        for said in (self._log.read_bytes(), self._last):
+            if lines := said.decode(errors="replace").strip().splitlines():
+                return lines[-1]
+        return "it gave no reason"
 
     def power(self, on: bool) -> None:
         need(self, Capability.CUT_POWER)
         if on:
+            self._console.reset_asked()
             self.start()
         else:
             self._end_process()
@@ -191,10 +231,24 @@ class EmulatorBoard:
 
     def reset(self) -> None:
         need(self, Capability.RESET)
-        self._running()._hard_reset()
+        process = self._running()
+        self._console.reset_asked()
+        try:
+            process._hard_reset()
+        except Exception as error:  # whatever the QMP library raises
+            raise BenchError(f"the {self.kind} board cannot be reset: {error}") from None
 
     def write(self, data: bytes) -> None:
-        self._running().stdin.write(data)
+        try:
+            self._running().stdin.write(data)
+        except OSError as error:
+            raise BenchError(f"the {self.kind} board cannot be written to: {error.strerror}") from None
+
+    def read_flash(self, offset: int, size: int) -> bytes:
+        need(self, Capability.CORE_DUMP)
+        with self._flash.open("rb") as flash:
+            flash.seek(offset)
+            return flash.read(size)
 
     def endpoint(self, board_port: int) -> Endpoint:
         if board_port not in self._ports:

@@ -20,6 +20,8 @@ from .config import SerialConfig
 from .port_reader import FindPort, PortReader
 from .protocol import ConsoleSink
 
+AT_ONCE = 0x40000  # bytes: some seconds at 460,800 baud, then somebody may look how far it is
+
 
 class FlashLog:
     """Takes esptool's words where EspSerial would send them to its queue."""
@@ -42,6 +44,7 @@ class EspPort(EspSerial):  # type: ignore[misc]
 
     def __init__(self, path: str, config: SerialConfig, log: TextIO, console: ConsoleSink, find: FindPort) -> None:
         self.reader: PortReader | None = None
+        self.flashed: float | None = None  # which share of what is to be written, while it is
         self._config = config
         self._console = console
         self._find = find
@@ -85,8 +88,14 @@ class EspPort(EspSerial):  # type: ignore[misc]
             for offset, contents in sorted(pieces.items())
             if esp.flash_md5sum(offset, len(contents)) != hashlib.md5(contents).hexdigest()
         ]
-        if differing:
-            cmds.write_flash(esp, differing, no_progress=True)
+        total, done = sum(len(contents) for _, contents in differing), 0
+        for offset, contents in differing:
+            for at in range(0, len(contents), AT_ONCE):
+                self.flashed = done / total
+                part = contents[at : at + AT_ONCE]
+                cmds.write_flash(esp, [(offset + at, part)], no_progress=True)
+                done += len(part)
+        self.flashed = None
         return [offset for offset, _ in differing]
 
     @EspSerial.use_esptool()  # type: ignore[untyped-decorator]

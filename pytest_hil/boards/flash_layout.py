@@ -22,6 +22,8 @@ _MD5_MAGIC = b"\xeb\xeb"
 _END_MAGIC = b"\xff\xff"
 _SIZES = {f"{mb}MB": mb << 20 for mb in (1, 2, 4, 8, 16, 32, 64, 128)}
 
+_SIZE_UNSAID = ("detect", "keep")  # esptool's words for "as it is"
+
 
 @dataclass(frozen=True, slots=True)
 class Partition:
@@ -53,6 +55,12 @@ def parse_partition_table(table: bytes) -> list[Partition]:
     return partitions
 
 
+def _least_flash(table: Iterable[Partition]) -> int:
+    """The smallest flash that holds these partitions; emulators have none under 2 MB."""
+    end = max(partition.offset + partition.size for partition in table)
+    return next((size for size in _SIZES.values() if size >= max(end, _SIZES["2MB"])), end)
+
+
 @dataclass(frozen=True, slots=True)
 class BuildDir:
     """One image's build directory, as ESP-IDF leaves it."""
@@ -70,7 +78,8 @@ class BuildDir:
         try:
             args = json.loads(args_path.read_text())
             files = {int(offset, 16): path / name for offset, name in args["flash_files"].items()}
-            flash_bytes = _SIZES[args["flash_settings"]["flash_size"]]
+            flash_size = args["flash_settings"]["flash_size"]
+            flash_bytes = None if flash_size in _SIZE_UNSAID else _SIZES[flash_size]
             chip = args.get("extra_esptool_args", {}).get("chip")
         except FileNotFoundError:
             raise UsageError(f"{path} is no build directory: it has no flasher_args.json") from None
@@ -82,7 +91,7 @@ class BuildDir:
         if PARTITION_TABLE_OFFSET not in files:
             raise UsageError(f"{args_path} has no partition table at 0x{PARTITION_TABLE_OFFSET:x}")
         table = parse_partition_table(files[PARTITION_TABLE_OFFSET].read_bytes())
-        return cls(path, files, flash_bytes, tuple(table), chip)
+        return cls(path, files, flash_bytes or _least_flash(table), tuple(table), chip)
 
     def need_chip(self) -> str:
         """The chip it is for. Raises UsageError when that is the native board: nothing of it runs on a chip."""

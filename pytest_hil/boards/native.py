@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..errors import BenchError
+from ..errors import BenchError, NotRun
 from .control import ControlSocket
 from .protocol import BOARD_PORTS, Capability, ConsoleSink, Endpoint
 
@@ -55,6 +55,7 @@ class NativeBoard:
         self.settings = settings
         self.mac = settings.mac
         self.runner_host = settings.tell
+        self.flashed: float | None = None
         self._console = console
         self._process: subprocess.Popen[bytes] | None = None
         self._control: ControlSocket | None = None
@@ -115,7 +116,7 @@ class NativeBoard:
     def stop(self) -> None:
         if self._process is None:
             return
-        self._stopping = True
+        self._stopping = self._process.poll() is None
         with contextlib.suppress(BenchError):
             if self._control is not None:
                 self._control.command("quit")
@@ -146,7 +147,10 @@ class NativeBoard:
             self._spoke.set()
         with contextlib.suppress(subprocess.TimeoutExpired):  # the line ends first, the process a moment later
             process.wait(STOP_TIMEOUT_S)
-        self._console.end("the board was switched off" if self._stopping else self._how_it_ended())
+        if process.poll() != 0:
+            self._console.fail(self._how_it_ended())
+        else:
+            self._console.end("the board was switched off" if self._stopping else self._how_it_ended())
         self._spoke.set()
 
     def _how_it_ended(self) -> str:
@@ -187,10 +191,16 @@ class NativeBoard:
         self._process.stdin.write(data)
 
     def reset(self) -> None:
+        self._console.reset_asked()
         self.control("reset")
 
     def power(self, on: bool) -> None:
+        if on:
+            self._console.reset_asked()
         self.control(f"power {'on' if on else 'off'}")
+
+    def read_flash(self, offset: int, size: int) -> bytes:
+        raise NotRun(f"panics of the native board leave no core dump: nothing to read, {size} bytes at 0x{offset:x}")
 
     def link(self, up: bool) -> None:
         self.control(f"link {'up' if up else 'down'}")

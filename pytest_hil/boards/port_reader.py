@@ -71,13 +71,14 @@ class PortReader(threading.Thread):
                     self._port.port = path
                     self._port.dtr = self._port.rts = True
                     self._port.open()
+                    self._console.lost()
                     self.reconnects += 1
                     self.connected.set()
                     return True
             if self.away.is_set():
                 since = time.monotonic()
             elif time.monotonic() - since > self._patience_s:
-                self._console.end(f"the serial port vanished and stayed away for {self._patience_s:g} s")
+                self._console.fail(f"the serial port vanished and stayed away for {self._patience_s:g} s")
                 self.spoke.set()
                 return False
         return False

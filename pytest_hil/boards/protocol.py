@@ -24,6 +24,7 @@ class Capability(enum.Flag):
     CUT_POWER = enum.auto()
     DROP_PACKETS = enum.auto()
     LINK_DOWN = enum.auto()
+    CORE_DUMP = enum.auto()  # its flash can be read for what a panic left in it
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +38,23 @@ class Endpoint:
         return f"{self.host}:{self.port}"
 
 
-@dataclass(frozen=True, slots=True)
-class ConsoleSink:
-    """Where a board delivers its serial bytes: `feed` any number of times, then `end` with the reason."""
+class ConsoleSink(Protocol):
+    """Where a board delivers its serial bytes: `feed` any number of times, then `end` or `fail`, once."""
 
-    feed: Callable[[bytes], None]
-    end: Callable[[str], None]
+    def feed(self, data: bytes) -> None:
+        """Bytes as they came, in any pieces."""
+
+    def end(self, reason: str) -> None:
+        """Nothing more will come: the board was switched off, or has ended in its own way."""
+
+    def fail(self, reason: str) -> None:
+        """Nothing more will come, by a fault of the bench: a process that died, a port that vanished."""
+
+    def lost(self) -> None:
+        """Bytes may have been lost here, by the bench: a port was away."""
+
+    def reset_asked(self) -> None:
+        """The rig is about to reset the board or to give it power: its next boot is no fault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +79,10 @@ class Board(Protocol):
     mac: str
     runner_host: str  # the runner's address as the board sees it
 
+    @property
+    def flashed(self) -> float | None:
+        """While it is being written: which share of what differs, from 0 to 1."""
+
     def start(self) -> None:
         """Flash what differs and power on. Raises BenchError when the board cannot be started at all."""
 
@@ -84,6 +100,9 @@ class Board(Protocol):
 
     def power(self, on: bool) -> None:
         """Raises NotRun without Capability.CUT_POWER."""
+
+    def read_flash(self, offset: int, size: int) -> bytes:
+        """What lies there, once a test is over: the firmware may not run on. Raises NotRun without CORE_DUMP."""
 
     def link(self, up: bool) -> None:
         """The network cable. Raises NotRun without Capability.LINK_DOWN."""

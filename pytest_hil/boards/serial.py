@@ -40,7 +40,7 @@ class SerialBoard:
         self.load = load
         self.mac = config.mac or "unknown until it is connected"
         self.runner_host = config.tell
-        self.capabilities = Capability.FLASH if config.flash else Capability.NONE
+        self.capabilities = Capability.FLASH | Capability.CORE_DUMP if config.flash else Capability.NONE
         if config.reset or not (config.port or "").startswith("socket://"):  # a bare TCP connection has no DTR and RTS
             self.capabilities |= Capability.RESET
         if config.power_off and config.power_on:
@@ -104,6 +104,10 @@ class SerialBoard:
         if not reader.spoke.wait(self.config.speak_s):
             raise Hung(f"it said nothing for {self.config.speak_s} s after its reset")
 
+    @property
+    def flashed(self) -> float | None:
+        return self._port.flashed if isinstance(self._port, EspPort) else None
+
     def stop(self) -> None:
         """The chip runs on: only its power command could stop it, and the next start resets it."""
         self._close()
@@ -125,6 +129,7 @@ class SerialBoard:
             reader.away.set()  # first, or the reader takes it for a cable that was pulled
             self._run(self.config.power_off)
             return
+        self._console.reset_asked()
         self._run(self.config.power_on)
         if not reader.connected.wait(RETURN_TIMEOUT_S):
             raise BenchError(
@@ -172,6 +177,7 @@ class SerialBoard:
 
     def reset(self) -> None:
         need(self, Capability.RESET)
+        self._console.reset_asked()
         if self.config.reset:
             self._run(self.config.reset)
         else:
@@ -189,18 +195,16 @@ class SerialBoard:
             raise BenchError(f"board {self.config.name!r} has not said its address, and bench.toml gives no `host`")
         return Endpoint(host, self.config.ports.get(str(board_port), board_port))
 
-    def read_partition(self, label: str) -> bytes:
-        """A partition's contents, by esptool: the firmware is stopped for it and runs anew afterwards."""
-        partition = self.load.build.partition(label)
+    def read_flash(self, offset: int, size: int) -> bytes:
+        """By esptool: the firmware is stopped for it, and stays so until a reset."""
         port = self._connected()
         if not isinstance(port, EspPort):
             raise NotRun(f"board {self.config.name!r} is not flashed from here, so its flash cannot be read")
         try:
-            contents: bytes = port.read_flash(partition.offset, partition.size)
+            contents: bytes = port.read_flash(offset, size)
             port.listen()
-            self.reset()
         except FAULTS as error:
-            raise BenchError(f"board {self.config.name!r}: partition {label!r}: {_first_line(error)}") from None
+            raise BenchError(f"board {self.config.name!r}: flash at 0x{offset:x}: {_first_line(error)}") from None
         return contents
 
     def link(self, up: bool) -> None:

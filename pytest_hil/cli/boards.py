@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Annotated
@@ -21,8 +20,6 @@ from ..boards.esp_port import port_of
 from ..boards.parking import why_parked
 from ..errors import BenchError, UsageError
 from .app import app, bench_file, root_or_here, terminal
-
-_EMULATORS = {"qemu": ("qemu-system-xtensa", "qemu-system-riscv32"), "espemu": ("esp-emu",)}
 
 
 SWITCH_TIMEOUT_S = 60.0
@@ -97,9 +94,9 @@ def _state(config: BoardConfig) -> tuple[str, str, bool]:
     if isinstance(config, SerialConfig):
         return _serial(config)
     if isinstance(config, EmulatorConfig):
-        names = (config.program,) if config.program else _EMULATORS[config.kind]
-        path = next(filter(None, map(shutil.which, names)), None)
-        return path or " or ".join(names), "ready" if path else "the program is not installed", path is not None
+        path = config.find_program()
+        names = " or ".join(config.programs(None))
+        return path or names, "ready" if path else "the program is not installed", path is not None
     return "", "unknown", False
 
 

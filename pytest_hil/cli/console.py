@@ -22,7 +22,7 @@ from ..boards.config import BoardConfig, SerialConfig
 from ..boards.esp_port import port_of
 from ..boards.factory import make_board
 from ..boards.port_reader import PortReader
-from ..boards.protocol import BOARD_PORTS, ConsoleSink, Load
+from ..boards.protocol import BOARD_PORTS, Load
 from ..boards.provisioning import PARTITION, nvs_image
 from ..console.decoding import decoded
 from ..console.events import event_patterns
@@ -97,7 +97,7 @@ def _listen(config: SerialConfig, record: ConsoleRecord, open_: contextlib.ExitS
     except (OSError, ValueError) as error:
         raise BenchError(f"board {config.name!r}: {path} cannot be opened: {error}") from None
     open_.callback(port.close)
-    reader = PortReader(port, ConsoleSink(record.feed, record.end), find, config.reconnect_s)
+    reader = PortReader(port, record, find, config.reconnect_s)
     reader.start()
     open_.callback(reader.stop)
 
@@ -123,7 +123,7 @@ def _start(
     }
     size = build.partition(PARTITION).size
     load = Load(build, {PARTITION: nvs_image(values, size)}, folder, artifacts.native_board)
-    board = make_board(config, load, ConsoleSink(record.feed, record.end))
+    board = make_board(config, load, record)
     open_.callback(board.stop)
     board.start()
     with contextlib.suppress(BenchError):  # it has ended already, which its console will tell

@@ -14,7 +14,8 @@ from ..results.run_dir import RunDir
 from ..results.summary import print_summary
 from ..run_tests import exit_code, run_pytest, with_defaults
 from ..spreading import XDIST_OPTIONS
-from .app import app, project_root, say, terminal
+from .app import app, plain, project_root, say, terminal
+from .run_progress import RunProgress
 
 
 @app.command(
@@ -47,8 +48,10 @@ def run(
     arguments += [f"--hil-seed={seed}", f"--junitxml={run_dir.path / 'junit.xml'}"]
     if workers > 1:
         arguments += ["-n", str(workers), *XDIST_OPTIONS]
-    status, complaint = run_pytest(arguments)
+    status, complaint = run_pytest(arguments, *(() if plain() else (RunProgress(),)))
     results = run_dir.read_results() if run_dir.results.is_file() else None
+    if results is None and complaint is None and run_dir.begun:
+        raise BenchError(f"there are no results: {run_dir.results} could not be written; is the disk full?")
     if results is not None:
         print_summary(results, run_dir.path, terminal())
     if complaint:

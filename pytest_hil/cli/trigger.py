@@ -10,7 +10,7 @@ import json
 import threading
 import time
 import urllib.parse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,17 +19,17 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
+from ..boards.app_image import version_of
 from ..errors import BenchError, UsageError
 from ..services.mqtt import Message, MqttClient
 from ..services.signing import TriggerKey
-from .app import FIRMWARE_FAILED, PASS, app, terminal
+from .app import FIRMWARE_FAILED, PASS, app, plain, terminal
 
 MQTT_PORT = 1883
 SERVER_POLL_S = 0.1
-_DESCRIPTION_AT, _DESCRIPTION_MAGIC = 0x20, bytes.fromhex("3254cdab")  # esp_app_desc_t, behind image and segment header
-_VERSION = slice(_DESCRIPTION_AT + 16, _DESCRIPTION_AT + 48)
+SENT_AT_ONCE = 16384  # bytes
 _GOOD, _BAD = ("valid",), ("refused", "failed", "rollback")
 
 
@@ -68,8 +68,18 @@ def trigger(
         )
     out = terminal()
     with contextlib.ExitStack() as open_:
+        bar = open_.enter_context(_bar(out))
+        task = bar.add_task("waiting for the board", total=None)
+
+        def sent(count: int) -> None:
+            bar.update(task, total=len(content), completed=count)
+
         if not url:
-            served = open_.enter_context(_served(bind or tell, image.name, content))
+            served = open_.enter_context(
+                _served(
+                    bind or tell, image.name, content, lambda sent: bar.update(task, total=len(content), completed=sent)
+                )
+            )
             url = f"http://{tell}:{served}/{urllib.parse.quote(image.name)}"
         fields: dict[str, Any] = {
             "url": url,
@@ -87,7 +97,9 @@ def trigger(
         out.print(
             f"Triggered {device} to update to {fields['version']} ({len(content)} bytes) from {url}", soft_wrap=True
         )
-        step = _follow(client, f"hil/{device}/ota/status", timeout_s, out)
+        step = _follow(
+            client, f"hil/{device}/ota/status", timeout_s, out, lambda step: bar.update(task, description=step)
+        )
     raise typer.Exit(PASS if step in _GOOD else FIRMWARE_FAILED)
 
 
@@ -109,9 +121,10 @@ def _read(image: Path) -> bytes:
 
 
 def _version(content: bytes, image: Path) -> str:
-    if content[_DESCRIPTION_AT : _DESCRIPTION_AT + 4] != _DESCRIPTION_MAGIC:
-        raise UsageError(f"{image} is no app image of ESP-IDF; if it is right nevertheless, give --version")
-    return content[_VERSION].partition(b"\0")[0].decode("ascii", "replace")
+    try:
+        return version_of(content)
+    except UsageError as error:
+        raise UsageError(f"{image}: {error}; if it is right nevertheless, give --version") from None
 
 
 def _load_key(path: Path) -> TriggerKey:
@@ -127,8 +140,8 @@ def _load_key(path: Path) -> TriggerKey:
 
 
 @contextlib.contextmanager
-def _served(bind: str, name: str, content: bytes) -> Iterator[int]:
-    """Serves this one file, nothing beside it; gives the port."""
+def _served(bind: str, name: str, content: bytes, progress: Callable[[int], None]) -> Iterator[int]:
+    """Serves this one file, nothing beside it; gives the port. Tells `progress` how many bytes were sent."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -139,7 +152,9 @@ def _served(bind: str, name: str, content: bytes) -> Iterator[int]:
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             with contextlib.suppress(ConnectionError):
-                self.wfile.write(content)
+                for at in range(0, len(content), SENT_AT_ONCE):
+                    self.wfile.write(content[at : at + SENT_AT_ONCE])
+                    progress(min(at + SENT_AT_ONCE, len(content)))
 
         def log_message(self, *_: object) -> None:
             """The board's status tells what matters."""
@@ -158,30 +173,31 @@ def _served(bind: str, name: str, content: bytes) -> Iterator[int]:
         server.server_close()
 
 
-def _follow(client: MqttClient, topic: str, timeout_s: float, out: Console) -> str:
-    """Prints each step as it comes; returns the last."""
+def _bar(out: Console) -> Progress:
+    """None to be seen where the output is plain."""
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn())
+    return Progress(*columns, console=out, transient=True, disable=plain())
+
+
+def _follow(client: MqttClient, topic: str, timeout_s: float, out: Console, show: Callable[[str], None]) -> str:
+    """Prints each step as it comes, and shows it; returns the last."""
     deadline = time.monotonic() + timeout_s
     told: list[Message] = []
 
     def news(message: Message) -> bool:
         return not message.retained and message not in told
 
-    bar = Progress(
-        TextColumn("{task.description}"), BarColumn(), console=out, transient=True, disable=not out.is_terminal
-    )
-    with bar:
-        task = bar.add_task("waiting for the board", total=None)
-        while True:
-            try:
-                message = client.wait_message(topic, news, max(0.0, deadline - time.monotonic()))
-            except AssertionError:
-                last = told[-1].payload.decode(errors="replace") if told else "nothing"
-                raise BenchError(f"not valid within {timeout_s:g} s; the board's last word: {last}") from None
-            told.append(message)
-            status = message.json()
-            step = str(status.get("step"))
-            rest = "".join(f", {name} {value}" for name, value in status.items() if name != "step")
-            bar.update(task, description=step)
-            out.print(f"{message.at_s:7.2f} s  {step}{rest}", markup=False)
-            if step in _GOOD + _BAD:
-                return step
+    while True:
+        try:
+            message = client.wait_message(topic, news, max(0.0, deadline - time.monotonic()))
+        except AssertionError:
+            last = told[-1].payload.decode(errors="replace") if told else "nothing"
+            raise BenchError(f"not valid within {timeout_s:g} s; the board's last word: {last}") from None
+        told.append(message)
+        status = message.json()
+        step = str(status.get("step"))
+        rest = "".join(f", {name} {value}" for name, value in status.items() if name != "step")
+        show(step)
+        out.print(f"{message.at_s:7.2f} s  {step}{rest}", markup=False)
+        if step in _GOOD + _BAD:
+            return step

@@ -49,6 +49,16 @@ class BootWatch:
         self._panicked_since_boot = False  # since the last boot event
         self._booted = False
         self._announced = False
+        self._asked = False  # the rig is resetting the board
+        self._asked_boot = False  # the boot at hand is what came of it
+
+    def asked(self) -> None:
+        """The rig resets the board now: the next reset is its own, whatever reason the chip gives for it."""
+        self._asked = True
+
+    def lost(self) -> None:
+        """Bytes were lost here: an announcement may have been among them."""
+        self._announced = True
 
     @property
     def watching(self) -> bool:
@@ -66,8 +76,10 @@ class BootWatch:
             self._seen_before = True
 
     def reset(self, reset: Reset, line: Line) -> None:
-        self._panics.reset(reset.name, reset.asked_for)
-        if reset.asked_for:
+        asked = reset.asked_for or (self._asked and reset.fault != "brownout")
+        self._asked_boot, self._asked = self._asked, False
+        self._panics.reset(reset.name, asked)
+        if asked:
             self._reset_lines = []
             self._panicked = False
             return
@@ -104,6 +116,9 @@ class BootWatch:
         fault = FAULTS.get(reason)
         if reason == "SW" and not self._announced and not event.mapped:
             fault = "silent_reset"
+        if (self._asked or self._asked_boot) and fault != "brownout":
+            fault = None
+        self._asked = self._asked_boot = False
         if fault is not None and self._booted and not self._panicked_since_boot:
             self._panics.add(Panic(fault, line.text, line.number, reset_reason=reason))
         self._panics.boot(reason)

@@ -40,15 +40,27 @@ class Console:
     """Give its `feed` and `end` to a board; ask it everything else."""
 
     def __init__(
-        self, log_path: Path, expected: ExpectedPanic | None = None, patterns: Sequence[EventPattern] = ()
+        self,
+        log_path: Path,
+        expected: ExpectedPanic | None = None,
+        patterns: Sequence[EventPattern] = (),
+        patience: float = 1.0,
     ) -> None:
         self.expected = expected
+        self.patience = patience  # how many times longer than asked a wait lasts: the board's time is slower
         self.elf_of: Callable[[str], Path | None] = lambda _: None  # by image_sha256
         self._read = LogReader(patterns)
         self._events, self._panics = self._read.events, self._read.panics
-        self.record = ConsoleRecord(log_path, self._read.take)
+        self.record = ConsoleRecord(log_path, self._read.take, self._read.lost)
         self.feed = self.record.feed
         self.end = self.record.end
+        self.fail = self.record.fail
+        self.lost = self.record.lost
+
+    def reset_asked(self) -> None:
+        """The rig is about to reset the board: its next boot is no fault, whatever reason it gives."""
+        with self.record.condition:
+            self._read.reset_asked()
 
     # ---- what was seen
 
@@ -77,12 +89,15 @@ class Console:
     @property
     def decoded_panics(self) -> list[Panic]:
         """With the frames of each, where the ELF of the image that ran is at hand."""
-        boots = [event for event in self.events if event.name == "boot"]
-        return [self._decoded(panic, boots) for panic in self.panics]
+        return [self._decoded(panic) for panic in self.panics]
 
-    def _decoded(self, panic: Panic, boots: Sequence[Event]) -> Panic:
-        before = [event for event in boots if event.at_line <= panic.at_line]
-        elf = self.elf_of(str(before[-1].get("image_sha256"))) if before and panic.backtrace else None
+    def elf_at(self, at_line: int) -> Path | None:
+        """Of the image that ran when that line was printed, where it is at hand."""
+        boots = [event for event in self.events_named("boot") if event.at_line <= at_line]
+        return self.elf_of(str(boots[-1].get("image_sha256"))) if boots else None
+
+    def _decoded(self, panic: Panic) -> Panic:
+        elf = self.elf_at(panic.at_line) if panic.backtrace else None
         return decoded(panic, elf) if elf is not None else panic
 
     @property
@@ -105,14 +120,29 @@ class Console:
         """The same with their frames; takes the time of a decoder."""
         return self._without_expected(self.decoded_panics)
 
+    @property
+    def began_in_the_middle(self) -> bool:
+        """Whether the board's first lines were lost before they could be received: its first event is not number 0."""
+        first = next(iter(self.events), None)
+        return first is not None and not first.mapped and first.n > 0
+
     # ---- waiting
+
+    def wait_ready(self, timeout_s: float) -> Event | None:
+        """The first `ready`; None as soon as it is clear that the first lines, maybe `ready` among them, were lost."""
+
+        def look() -> tuple[Event | None] | None:
+            ready = next(iter(self.events_named("ready")), None)
+            return (ready,) if ready or self.began_in_the_middle else None
+
+        return self.record.wait(look, "event 'ready'", timeout_s * self.patience, self._unexpected_panic)[0]
 
     def mark(self) -> int:
         return self.record.mark()
 
     def wait_line(self, pattern: str, timeout_s: float, since: int = 0) -> str:
         """The first line from `since` on that matches; raises WaitFailed."""
-        return self.record.wait_line(pattern, timeout_s, since).string
+        return self.record.wait_line(pattern, timeout_s * self.patience, since).string
 
     def wait_event(
         self,
@@ -136,7 +166,7 @@ class Console:
             return next((e for e in news if _fits(e, name, since, where) and (such is None or such(e))), None)
 
         wanted = f"event {name!r}" + "".join(f", {field}={value!r}" for field, value in where.items())
-        return self.record.wait(look, wanted, timeout_s, self._unexpected_panic)
+        return self.record.wait(look, wanted, timeout_s * self.patience, self._unexpected_panic)
 
     def wait_without(self, name: str, seconds: float, since: int = 0) -> None:
         """Lets that time pass; raises AssertionError when the event comes, a panic does, or the source ends."""
@@ -149,9 +179,22 @@ class Console:
             if why := self.record.condition.wait_for(look, seconds):
                 raise AssertionError(f"{why}; log: {self.record.log_path}")
 
+    def wait_reset(self, timeout_s: float, since: int) -> bool:
+        """Waits for a reset, as ROM or app tell of one after line `since`; whether it came."""
+
+        def came() -> bool:
+            return any(reset.at_line > since for reset in self._read.resets) or any(
+                _fits(event, "boot", since, {}) for event in self._events.events
+            )
+
+        with self.record.condition:
+            self.record.condition.wait_for(lambda: came() or self.record.ended, timeout_s * self.patience)
+            return came()
+
     def wait_panic(self, timeout_s: float, such: Callable[[Panic], object] = bool) -> Panic:
         """The first panic that fits, expected or not; raises WaitFailed."""
-        return self.record.wait(lambda: next(filter(such, self._panics.panics), None), "a panic", timeout_s)
+        look: Callable[[], Panic | None] = lambda: next(filter(such, self._panics.panics), None)  # noqa: E731
+        return self.record.wait(look, "a panic", timeout_s * self.patience)
 
     def _unexpected_panic(self) -> str | None:
         unexpected = self.unexpected_panics

@@ -1,15 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Addresses of a backtrace to functions and lines, by the addr2line of the ELF's machine. Without one nothing is lost:
-the addresses stay."""
+"""Addresses to functions and lines, by tools for the ELF's machine. Without them nothing is lost: the addresses stay.
+
+Xtensa chips print a backtrace, which addr2line reads. RISC-V chips print registers and stack memory: of these
+esp-idf-panic-decoder and gdb make one; without gdb addr2line reads the two addresses that stand in registers.
+"""
 
 from __future__ import annotations
 
+import re
 import shutil
 import struct
 import subprocess
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
+
+from esp_idf_panic_decoder import PanicOutputDecoder
 
 from .panic import Frame, Panic
 
@@ -71,6 +77,31 @@ def _frame(address: str, function: str, place: str) -> Frame:
     )
 
 
+_GDB = "riscv32-esp-elf-"
+_GDB_FRAME = re.compile(
+    r"^#\d+\s+(?:(?P<address>0x[0-9a-f]+) in )?(?P<function>\S+) \(.*?\)(?: at (?P<file>\S+):(?P<line>\d+))?"
+)
+
+
+def gdb_frames_of(panic: Panic, elf: Path) -> tuple[Frame, ...]:
+    """Of a RISC-V chip's registers and stack memory; empty where gdb is not installed or makes nothing of them."""
+    if not any(line.startswith("MEPC") for line in panic.dump) or shutil.which(f"{_GDB}gdb") is None:
+        return ()
+    try:
+        told = PanicOutputDecoder(_GDB, str(elf), "default").process_panic_output(
+            "\n".join(panic.dump).encode() + b"\n"
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ()
+    frames: list[Frame] = []
+    for match in filter(None, map(_GDB_FRAME.match, told.decode(errors="replace").splitlines())):
+        address = match["address"] or (panic.backtrace[0] if panic.backtrace and not frames else "?")
+        frames.append(Frame(address, match["function"], match["file"], int(match["line"]) if match["line"] else None))
+    return tuple(frames)
+
+
 def decoded(panic: Panic, elf: Path) -> Panic:
     """The same panic, its backtrace decoded."""
+    if frames := gdb_frames_of(panic, elf):
+        return replace(panic, frames=frames)
     return replace(panic, frames=frames_of(tuple(entry.partition(":")[0] for entry in panic.backtrace), elf))

@@ -67,6 +67,10 @@ class EventReader:
         self._next_n: int | None = None
         self._boot = 0
 
+    def lost(self) -> None:
+        """Bytes were lost here, by the bench: the numbers may begin anew."""
+        self._next_n = None
+
     def take(self, line: Line) -> Event | None:
         """The event of this line, if it holds one."""
         if MARK not in line.raw:

@@ -32,6 +32,18 @@ class LogReader:
             if self._mapped or panics.watching or boots.watching or search(line.raw):
                 self._take(line)
 
+    def lost(self, lines: Sequence[Line]) -> None:
+        """After these, the last of which is cut, bytes may have been lost by the bench."""
+        problems = len(self.events.problems)
+        self.take(lines)
+        del self.events.problems[problems:]
+        self.events.lost()
+        self._boots.lost()
+
+    def reset_asked(self) -> None:
+        """The rig is about to reset the board."""
+        self._boots.asked()
+
     def _take(self, line: Line) -> None:
         event = self.events.take(line)
         if event is not None:

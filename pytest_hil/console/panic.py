@@ -41,6 +41,7 @@ class Panic:
     backtrace: tuple[str, ...] = ()  # PC:SP on Xtensa, bare addresses where the chip prints registers only
     reset_reason: str | None = None  # as the next boot names it: the app's own word, else the ROM's
     frames: tuple[Frame, ...] = ()  # decoded, where an ELF was at hand
+    dump: tuple[str, ...] = ()  # registers and stack memory as printed: all that a RISC-V chip tells of its callers
 
     def __str__(self) -> str:
         where = f" in {self.function}" if self.function else ""
@@ -48,4 +49,6 @@ class Panic:
         return f"{self.kind}{where}{what}, line {self.at_line + 1} of the log: {self.text!r}"
 
     def as_json(self) -> dict[str, Any]:
-        return asdict(self)
+        fields = asdict(self)
+        del fields["dump"]  # it stands in the log
+        return fields

@@ -79,12 +79,13 @@ STUBS = (
 )
 
 # What comes with a panic but does not begin one.
+REGISTER_DUMP = re.compile(r"^Core\s+\d register dump:")
 SIGNS = {
     "backtrace": re.compile(rf"^Backtrace:\s?(?P<frames>(?:\s*{HEX}:{HEX})+)"),
     "elf_sha256": re.compile(r"^ELF file SHA256:\s+[0-9a-f]{9,}"),
     "rebooting": re.compile(r"^Rebooting(?: in \d+ seconds)?\.\.\.\s*$"),
     "halted": re.compile(r"^CPU halted\.\s*$"),
-    "registers": re.compile(r"^Core\s+\d register dump:"),
+    "registers": REGISTER_DUMP,
     "stack_memory": re.compile(r"^(?:Stack memory:|>>>stack>>>)\s*$"),
     "mepc": re.compile(rf"^MEPC\s+:\s+{HEX}"),
     "epc": re.compile(rf"^epc1={HEX}"),

@@ -30,6 +30,7 @@ from .panic_texts import (
     LOGGED,
     OPENERS,
     PREFIX,
+    REGISTER_DUMP,
     REGISTERS,
     SIGNS,
     STUBS,
@@ -239,6 +240,8 @@ class PanicScanner:
             found["backtrace"] = tuple(FRAME.findall(match.group("frames")))
         elif match := REGISTERS.search(text):
             found["backtrace"] = tuple(address for address in match.groups() if address)
+        if known.dump or REGISTER_DUMP.match(text):
+            self.panics[-1] = known = replace(known, dump=(*known.dump, text))
         news = {k: v for k, v in found.items() if v not in (None, ()) and getattr(known, k) in (None, ())}
         if news:
             self.panics[-1] = replace(known, **news)

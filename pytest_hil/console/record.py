@@ -52,30 +52,61 @@ class Line:
 class ConsoleRecord:
     """Fed by one thread, read by any. `condition` guards all that follows it."""
 
-    def __init__(self, log_path: Path, on_lines: Callable[[Sequence[Line]], None] | None = None) -> None:
+    def __init__(
+        self,
+        log_path: Path,
+        on_lines: Callable[[Sequence[Line]], None] | None = None,
+        on_lost: Callable[[Sequence[Line]], None] | None = None,
+    ) -> None:
         log_path.parent.mkdir(parents=True, exist_ok=True)
         self.log_path = log_path
         self.condition = threading.Condition()
         self._on_lines = on_lines
+        self._on_lost = on_lost or on_lines
         self._log = log_path.open("wb", buffering=0)
         self._started = time.monotonic()
         self._lines: list[Line] = []
         self._tail = bytearray()  # of an unfinished line; carriage returns only at its end
         self._bytes = 0
         self._ended: str | None = None
+        self.fault: str | None = None  # of the bench: why nothing more will come, or be kept
 
     # ---- the feeding side
 
     def feed(self, data: bytes) -> None:
-        """Takes bytes in any pieces. The log on disk grows by exactly these bytes."""
+        """Takes bytes in any pieces. The log on disk grows by exactly these bytes; when it cannot, the record ends."""
         with self.condition:
             if self._ended is not None:
                 return
-            self._log.write(data)
+            try:
+                self._write(data)
+            except OSError as error:
+                self.fail(f"the log {self.log_path} cannot be written: {error.strerror}")
+                return
             self._bytes += len(data)
             if finished := self._finished(data):
-                self._take(split_lines(finished))
+                self._take(split_lines(finished), self._on_lines)
             self.condition.notify_all()
+
+    def _write(self, data: bytes) -> None:
+        """A disk that is nearly full takes a part and says so the next time."""
+        while data:
+            data = data[self._log.write(data) :]
+
+    def lost(self) -> None:
+        """Bytes may have been lost here: what was begun is a line of its own, and whatever follows begins another."""
+        with self.condition:
+            cut = split_lines(bytes(self._tail).rstrip(b"\r") + b"\n") if self._tail else []
+            self._tail.clear()
+            self._take(cut, self._on_lost)
+            self.condition.notify_all()
+
+    def fail(self, reason: str) -> None:
+        """As `end`, where the bench is at fault."""
+        with self.condition:
+            if self._ended is None:
+                self.fault = reason
+            self.end(reason)
 
     def end(self, reason: str) -> None:
         """Says that nothing more will come, and why; wakes every wait. Later calls change nothing."""
@@ -83,11 +114,14 @@ class ConsoleRecord:
             if self._ended is not None:
                 return
             if self._tail:
-                self._take(split_lines(bytes(self._tail).rstrip(b"\r") + b"\n"))
+                self._take(split_lines(bytes(self._tail).rstrip(b"\r") + b"\n"), self._on_lines)
                 self._tail.clear()
             self._ended = reason
             self._log.close()
             self.condition.notify_all()
+
+    def reset_asked(self) -> None:
+        """What lines mean is not known here, so no more is what a reset means."""
 
     def _finished(self, data: bytes) -> bytes:
         """What the new bytes finish: all up to the last newline, or the last carriage return whose next byte is known
@@ -108,13 +142,13 @@ class ConsoleRecord:
             del tail[:begun]
         return finished
 
-    def _take(self, raws: Sequence[bytes]) -> None:
+    def _take(self, raws: Sequence[bytes], tell: Callable[[Sequence[Line]], None] | None) -> None:
         now = self.age_s
         first = len(self._lines)
         new = [Line(first + i, now, raw) for i, raw in enumerate(raws)]
         self._lines.extend(new)
-        if self._on_lines is not None:
-            self._on_lines(new)
+        if tell is not None:
+            tell(new)
 
     # ---- the reading side
 

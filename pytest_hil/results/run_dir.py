@@ -42,6 +42,11 @@ class RunDir:
     def collected(self) -> Path:
         return self.path / "collected.json"
 
+    @property
+    def begun(self) -> bool:
+        """Whether there were boards' tests to run: then there must be results."""
+        return self.records.is_dir() or self.collected.is_file()
+
     def test_folder(self, test_id: str, attempt: int = 1) -> Path:
         """A folder for a test's logs with a name a person can read, and that no other test's has; a test that is run
         again gets another.
@@ -63,7 +68,7 @@ class RunDir:
     def read_collected(self) -> dict[str, str]:
         try:
             kinds: dict[str, str] = json.loads(self.collected.read_text())
-        except FileNotFoundError:
+        except (FileNotFoundError, ValueError):  # cut off, where the disk was full
             return {}
         return kinds
 

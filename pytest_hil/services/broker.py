@@ -132,8 +132,9 @@ class Broker:
             assert process.stdout is not None
             with process.stdout, self.log_path.open("ab") as log:
                 for line in process.stdout:
-                    log.write(line)
-                    log.flush()
+                    with contextlib.suppress(OSError):  # a full disk is no reason to let the broker choke on its log
+                        log.write(line)
+                        log.flush()
                     if line.rstrip().endswith(b" running"):  # printed once the listeners are open
                         running.append(True)
                         ready.set()
@@ -183,6 +184,15 @@ class Broker:
         if answer != _CONNACK:
             self.stop()
             raise BenchError(f"{PROGRAM} listens on port {self.port} but does not answer: {answer!r}")
+
+    @property
+    def fault(self) -> str | None:
+        """How it ended, if it did although nobody stopped it."""
+        code = self._process.poll() if self._process is not None else None
+        if code is None:
+            return None
+        how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
+        return f"the broker {how}; its log: {self.log_path}"
 
     def stop(self) -> None:
         if self._process is not None:

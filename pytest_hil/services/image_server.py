@@ -191,6 +191,11 @@ class ImageServer:
                 )
             return list(self.requests)
 
+    @property
+    def fault(self) -> str | None:
+        """Whether it has ended although nobody stopped it."""
+        return "the image server has ended" if self._thread.ident and not self._thread.is_alive() else None
+
     def start(self) -> None:
         self._thread.start()
 

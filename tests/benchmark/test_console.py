@@ -17,7 +17,6 @@ import pytest
 
 from pytest_hil.boards.artifacts import Artifacts
 from pytest_hil.boards.native import NativeBoard, NativeSettings
-from pytest_hil.boards.protocol import ConsoleSink
 from pytest_hil.console.console import Console
 from pytest_hil.console.record import WaitFailed
 
@@ -44,7 +43,7 @@ def clock_board(artifacts: Artifacts, console: Console, program: Path, folder: P
     )
     image = artifacts.image("release")
     settings.flash.write_bytes(image.build.flash_image({}))
-    return NativeBoard(settings, ConsoleSink(console.feed, console.end))
+    return NativeBoard(settings, console)
 
 
 @pytest.fixture(scope="session")

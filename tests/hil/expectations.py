@@ -15,7 +15,7 @@ STOP_LIMIT_MS = 3 * PHASE_LIMIT_MS + 200  # what the component promises, whateve
 FORCED_LIMIT_MS = 2 * PHASE_LIMIT_MS  # the drain limit runs out, then a shutdown frees whoever is stuck
 UNFORCED_LIMIT_MS = PHASE_LIMIT_MS  # clients that read never use up a limit; 20 to 130 ms on an idle machine
 SLOWNESS = int(os.environ.get("HIL_SLOWNESS", "1"))  # of a board built with a sanitizer: make test-asan, make test-tsan
-READY_LIMIT_MS = 1000 * SLOWNESS  # from power on, on the board's clock; some 10 ms on an idle machine
+READY_LIMIT_MS = 1000 * SLOWNESS  # from power on, on a native board's clock; some 10 ms on an idle machine
 OTHERS_LIMIT_S = 0.5 * SLOWNESS  # a frame comes each 10 ms; the stalled client holds the stop itself for PHASE_LIMIT_MS
 EVENT_SLACK_S = 5.0  # a busy runner may be late; the limits above are on the board's own clock
 HANG_S = 10.0
@@ -32,8 +32,9 @@ HEAP_UNDER_WAY = 1024
 
 def stops_and_updates(rig: Rig, since: int) -> None:
     """Both servers stop within their limits, clients are let go as promised, the served image runs, heap is back."""
-    ready = rig.console.events_named("ready")[0]
-    assert ready.t_ms <= READY_LIMIT_MS, f"ready after {ready.t_ms} ms, limit {READY_LIMIT_MS} ms"
+    if rig.board.kind == "native":  # a chip takes its seconds for Wi-Fi, an emulator its own time for everything
+        ready = rig.console.events_named("ready")[0]
+        assert ready.t_ms <= READY_LIMIT_MS, f"ready after {ready.t_ms} ms, limit {READY_LIMIT_MS} ms"
     stops = [stopped(rig, server, since) for server in (STREAM_PORT, CONTROL_PORT)]
     for stop in stops:
         assert (stop["err"], stop["remaining"]) == ("ESP_OK", 0), f"the stop failed: {stop}"
@@ -90,8 +91,9 @@ def nobody_waits_for_the_stalled(rig: Rig, since: int) -> None:
     for client in readers:
         client.wait_end(EVENT_SLACK_S)
     took_s = {str(client): round(client.ended_at - rig.triggered_at, 3) for client in readers}
-    late = {client: seconds for client, seconds in took_s.items() if seconds > OTHERS_LIMIT_S}
-    assert not late, f"held up by a stalled client, ended later than {OTHERS_LIMIT_S:g} s after the trigger: {late}"
+    limit_s = OTHERS_LIMIT_S * rig.console.patience
+    late = {client: seconds for client, seconds in took_s.items() if seconds > limit_s}
+    assert not late, f"held up by a stalled client, ended later than {limit_s:g} s after the trigger: {late}"
     rig.record.observed |= {"others_ended_s": took_s}
 
 
@@ -101,6 +103,9 @@ def assert_every_frame_whole(client: StreamClient) -> None:
 
 def heap_is_back(rig: Rig, last_stop: Event) -> None:
     """All that the servers took is free again, but for connections that wait for their peers."""
+    if rig.console.began_in_the_middle:
+        rig.record.observed |= {"heap": "not judged: the port lost the board's first lines"}
+        return
     idle = int(rig.console.events_named("ready")[0]["heap_idle"])
     closing_pcbs, closing_bytes = int(last_stop["closing_pcbs"]), int(last_stop["closing_bytes"])
     assert closing_pcbs >= 0, f"the board could not count its closing connections: {last_stop}"

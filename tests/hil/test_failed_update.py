@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +16,7 @@ ROWS: tuple[tuple[str, Callable[[dict[str, Any]], dict[str, Any]]], ...] = (
     ("wrong sha256", lambda t: t | {"sha256": "0" * 64}),
     ("image not found", lambda t: t | {"url": t["url"].replace("update.bin", "nothing-here.bin")}),
     ("wrong size", lambda t: t | {"size": t["size"] + 1}),
-    ("nobody listens", lambda t: t | {"url": "http://10.0.2.2:9/update.bin"}),
+    ("nobody listens", lambda t: t | {"url": re.sub(r":\d+/", ":9/", t["url"])}),
 )
 
 

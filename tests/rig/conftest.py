@@ -36,6 +36,7 @@ def partition_table() -> bytes:
         ("nvs", 1, 2, 0x9000, 0x5000),
         ("provisioning", 1, 2, 0x10000, 0x4000),
         ("ota_0", 0, 0x10, 0x20000, 0x1E0000),
+        ("coredump", 1, 3, 0x3E0000, 0x10000),
     ]
     table = b"".join(
         struct.pack("<2sBBII16sI", b"\xaaP", kind, sub, offset, size, name.encode(), 0)

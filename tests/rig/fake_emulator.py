@@ -60,8 +60,12 @@ def serve_forward(port: int, board_port: int) -> None:
 def main() -> None:
     image = option("--firmware") or re.findall(r"file=([^,]+),if=mtd", " ".join(sys.argv))[0]
     if option("--chip") == "esp32h2":
-        print("cannot emulate this", flush=True)
+        print("cannot emulate this", file=sys.stderr)
         sys.exit(3)
+    if "taken-once" in sys.argv and not os.path.exists(image + ".tried"):
+        open(image + ".tried", "w").close()
+        print("-nic user: Could not set up host forwarding rule", file=sys.stderr)
+        sys.exit(1)
     for port, board_port in re.findall(r"hostfwd=tcp:127\.0\.0\.1:(\d+)-:(\d+)", " ".join(sys.argv)):
         threading.Thread(target=serve_forward, args=(int(port), int(board_port)), daemon=True).start()
     if qmp := option("-qmp"):
@@ -71,7 +75,10 @@ def main() -> None:
         count = (flash.read(1)[0] + 1) % 256
         flash.seek(COUNT_AT)
         flash.write(bytes([count]))
+    print("Adding SPI flash device", file=sys.stderr)  # QEMU's words, not the board's
     boot(f"start {count}, {os.path.getsize(image)} bytes")
+    if "tell" in sys.argv:
+        os.write(1, f"{sys.argv[1:]} in {os.getcwd()}\n".encode())
     while data := os.read(0, 4096):
         os.write(1, b"heard " + data)
 

@@ -46,6 +46,7 @@ class RomChip:
         self.app: list[bytes] = [b"I (30) boot: ESP-IDF\r\n"]  # what it prints at each boot
         self.transmit: Callable[[bytes], None] = lambda _: None
         self.state = "off"  # off, running, loader, stub
+        self.leaves: dict[int, bytes] = {}  # what it writes to its flash at each boot
         self.boots = 0  # how often the app was started
         self.written: list[int] = []  # offsets of FLASH_BEGIN and its compressed form
         self.silent_boots = 0  # so many next boots print nothing
@@ -82,6 +83,8 @@ class RomChip:
                 return
             self.state = "running"
             self.boots += 1
+            for offset, contents in self.leaves.items():
+                self.flash[offset : offset + len(contents)] = contents
             if self.silent_boots:
                 self.silent_boots -= 1
                 return

@@ -21,7 +21,7 @@ import pytest
 from pytest_hil.boards.artifacts import Artifacts
 from pytest_hil.boards.config import KINDS, BoardConfig, LabgridConfig, SerialConfig
 from pytest_hil.boards.factory import make_board
-from pytest_hil.boards.protocol import BOARD_PORTS, Board, Capability, ConsoleSink, Load
+from pytest_hil.boards.protocol import BOARD_PORTS, Board, Capability, Load
 from pytest_hil.boards.provisioning import PARTITION, nvs_image
 from pytest_hil.console.record import ConsoleRecord
 from pytest_hil.errors import BenchError, NotRun, UsageError
@@ -60,12 +60,12 @@ def subject(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Subject]
             values: dict[str, str | int] = {"device_id": "contract", "broker_uri": f"mqtt://{config.tell}:1"}
             partition = nvs_image(values, image.build.partition(PARTITION).size)
             load = Load(image.build, {PARTITION: partition}, tmp_path, artifacts.native_board)
-            board = make_board(config, load, ConsoleSink(record.feed, record.end))
+            board = make_board(config, load, record)
             if kind in ("qemu", "espemu"):
                 board.start()  # finds out whether there is one
                 board.stop()
                 record = new_record(tmp_path / "console-2.log", open_until_the_end)
-                board = make_board(config, load, ConsoleSink(record.feed, record.end))
+                board = make_board(config, load, record)
         except (NotRun, UsageError) as error:
             if kind in request.config.getoption("--hil-require-kind"):
                 pytest.fail(f"{kind} is required: {error}", pytrace=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -275,3 +276,29 @@ def test_an_interrupted_run_is_no_pass_and_keeps_its_results(
     runner.send_signal(how)
     assert runner.wait(GONE_WITHIN_S) == 3
     assert (project / "build" / "hil" / "latest" / "results.json").is_file()
+
+
+@pytest.fixture
+def small_disk(project: Path) -> Iterator[Path]:
+    """Where results go, a file system of one megabyte: less than a board's flash."""
+    folder = project / "build"
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=1m", "none", folder], capture_output=True, check=False
+    )
+    if mounted.returncode != 0:
+        pytest.skip("only root can make a small file system")
+    yield folder
+    subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+@pytest.mark.parametrize("free", [500_000, 20_000, 0], ids=["no room for a flash", "nor for logs", "none at all"])
+def test_a_full_disk_is_3_and_told_without_a_traceback(hil: Hil, small_disk: Path, free: int) -> None:
+    (small_disk / "hil").mkdir()
+    (small_disk / "fill").write_bytes(bytes(max(0, shutil.disk_usage(small_disk).free - free)))
+    result = hil("run", "--hil-run-dir", str(small_disk / "hil" / "it"))
+    told = result.stdout + result.stderr
+    assert result.returncode == 3, told
+    assert "No space left on device" in told
+    assert "Traceback" not in told
+    assert "INTERNALERROR" not in told

@@ -333,7 +333,7 @@ def test_a_silent_board_is_3(hil: Hil, broker: Broker, image: Path, capsys: pyte
     ("more", "code", "said"),
     [
         (["--image", "nothing.bin"], 2, "nothing.bin cannot be read"),
-        (["--image", "other.bin"], 2, "is no app image"),
+        (["--image", "other.bin"], 2, "no app image"),
         (["--key", "other.bin"], 2, "is no private key"),
         (["--broker", "mqtt://127.0.0.1:1"], 3, "no broker at 127.0.0.1:1"),
         (["--broker", "smtp://x"], 2, "is no mqtt://HOST"),

@@ -7,10 +7,12 @@ Whether an emulator emulates is not asked here: tests/rig/test_board_contract.py
 from __future__ import annotations
 
 import json
+import re
 import socket
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -18,7 +20,7 @@ import pytest
 from pytest_hil.boards.config import EmulatorConfig, EspEmuConfig, QemuConfig
 from pytest_hil.boards.emulator import EmulatorBoard
 from pytest_hil.boards.flash_layout import BuildDir
-from pytest_hil.boards.protocol import ConsoleSink, Load
+from pytest_hil.boards.protocol import Load
 from pytest_hil.console.record import ConsoleRecord, WaitFailed
 from pytest_hil.errors import BenchError, NotRun
 
@@ -38,13 +40,14 @@ def make(tmp_path: Path, fake_artifacts: Path) -> Iterator[Make]:
     args = fake_artifacts / "release" / "flasher_args.json"
     made: list[Made] = []
 
-    def one(kind: type[EmulatorConfig], chip: str = "esp32c3", program: str | None = str(program)) -> Made:
+    def one(
+        kind: type[EmulatorConfig], chip: str = "esp32c3", program: str | None = str(program), **settings: Any
+    ) -> Made:
         args.write_text(json.dumps(json.loads(args.read_text()) | {"extra_esptool_args": {"chip": chip}}))
         record = ConsoleRecord(tmp_path / f"console-{len(made)}.log")
         load = Load(BuildDir.read(args.parent), {"provisioning": b"told"}, tmp_path, Path("unused"))
-        made.append(
-            (EmulatorBoard(kind(name="it", program=program), load, ConsoleSink(record.feed, record.end)), record)
-        )
+        config = kind(name="it", home=tmp_path, program=program, **settings)
+        made.append((EmulatorBoard(config, load, record), record))
         return made[-1]
 
     yield one
@@ -125,6 +128,39 @@ def test_without_its_program_it_is_not_run(
     board, _ = make(kind, chip, None)
     with pytest.raises(NotRun, match=f"{name} is not installed, so there is no board of the kind"):
         board.start()
+
+
+def test_everything_on_qemus_command_line_can_be_said_in_bench_toml(make: Make, tmp_path: Path) -> None:
+    """The program by its path from bench.toml, a machine of a fork, another network, and more."""
+    made = {"machine": "esp32c3-fork", "nic": "user,model=other,net=10.1.0.0/24", "args": ("-L", "pc-bios", "tell")}
+    board, record = make(QemuConfig, program="./emulator", **made)
+    board.start()
+    record.wait_line(re.escape(f" in {tmp_path}"), 10)
+    told = "".join(line.text for line in record.lines)
+    ports = [board.endpoint(port).port for port in (80, 81)]
+    forwards = ",".join(f"hostfwd=tcp:127.0.0.1:{ours}-:{port}" for ours, port in zip(ports, (80, 81), strict=True))
+    for said in (
+        "'-nographic', '-machine', 'esp32c3-fork'",
+        f"'-nic', 'user,model=other,net=10.1.0.0/24,{forwards}', '-L', 'pc-bios', 'tell'",
+        f"'-drive', 'file={tmp_path / 'flash.bin'},if=mtd,format=raw'",
+    ):
+        assert said in told
+
+
+def test_qemus_own_words_are_no_words_of_the_board(make: Make, tmp_path: Path) -> None:
+    board, record = make(QemuConfig)
+    board.start()
+    record.wait_line("hello from emulator", 10)
+    board.stop()
+    assert b"SPI flash" not in record.log_path.read_bytes()
+    assert "Adding SPI flash device" in (tmp_path / "qemu.log").read_text()
+
+
+def test_a_port_that_was_taken_meanwhile_is_replaced(make: Make) -> None:
+    board, record = make(QemuConfig, args=("taken-once",))
+    board.start()
+    record.wait_line("hello from emulator", 10)
+    assert record.ended is None
 
 
 def test_an_emulator_that_refuses_is_the_benchs_fault(make: Make) -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import struct
 import zlib
@@ -24,6 +25,7 @@ def test_a_partition_table_is_read() -> None:
         ("nvs", 0x9000, 0x5000),
         ("provisioning", 0x10000, 0x4000),
         ("ota_0", 0x20000, 0x1E0000),
+        ("coredump", 0x3E0000, 0x10000),
     ]
 
 
@@ -74,6 +76,65 @@ def test_a_bad_flasher_args_is_told(fake_artifacts: Path, change: dict[str, obje
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
     with pytest.raises(UsageError, match=said):
         BuildDir.read(path.parent)
+
+
+def test_a_flash_whose_size_is_not_said_is_as_large_as_its_partitions(fake_artifacts: Path) -> None:
+    path = fake_artifacts / "release" / "flasher_args.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"flash_settings": {"flash_size": "detect"}}))
+    assert BuildDir.read(path.parent).flash_bytes == 4 << 20
+
+
+def app_image(version: str, contents: bytes = b"code") -> bytes:
+    """As esptool makes one: two segments, the first of which begins with the app's description."""
+    first = bytes.fromhex("3254cdab") + bytes(12) + version.encode().ljust(32, b"\0") + contents
+    image = bytes([0xE9, 2, 2, 0x20]) + bytes(19) + b"\x01"
+    for segment in (first, b"data"):
+        image += struct.pack("<II", 0x3C000020, len(segment)) + segment
+    image = image.ljust((len(image) + 16) & ~15, b"\0")
+    return image + hashlib.sha256(image).digest()
+
+
+@pytest.fixture
+def build_dirs(fake_artifacts: Path) -> Path:
+    """As two builds of ESP-IDF lie there, without an images.json."""
+    (fake_artifacts / "images.json").unlink()
+    for role, version in (("release", "1.0.0"), ("update", "1.1.0")):
+        (fake_artifacts / role / "hil_app.bin").write_bytes(app_image(version))
+        (fake_artifacts / role / "project_description.json").write_text(
+            json.dumps({"app_bin": "hil_app.bin", "target": "esp32c3", "config_file": "../sdkconfig.c3"})
+        )
+    (fake_artifacts / "control" / "project_description.json").unlink()
+    (fake_artifacts / "release" / "sdkconfig").unlink()
+    return fake_artifacts
+
+
+def test_build_directories_of_esp_idf_need_no_list(build_dirs: Path) -> None:
+    images = Artifacts.read(build_dirs).images
+    assert {role: (image.version, image.target) for role, image in images.items()} == {
+        "release": ("1.0.0", "esp32c3"),
+        "update": ("1.1.0", "esp32c3"),
+    }
+    content = app_image("1.1.0")
+    assert images["update"].image_sha256 == content[-32:].hex()
+    assert images["update"].file_sha256 == hashlib.sha256(content).hexdigest()
+    assert images["release"].sdkconfig.resolve() == build_dirs / "sdkconfig.c3"
+    assert images["update"].sdkconfig == build_dirs / "update" / "sdkconfig"
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (app_image("1")[:-1] + b"\0", "damaged or cut off"),
+        (app_image("1")[:60], "cut off"),
+        (b"\xe9" * 400, "no app description"),
+        (app_image("1")[:23] + b"\0" + app_image("1")[24:], "without an appended digest"),
+    ],
+    ids=["damaged", "cut off", "no app", "no digest"],
+)
+def test_a_build_directory_whose_image_is_none_is_told(build_dirs: Path, content: bytes, said: str) -> None:
+    (build_dirs / "update" / "hil_app.bin").write_bytes(content)
+    with pytest.raises(UsageError, match=rf"image 'update' in .*update cannot be used: .*{said}"):
+        Artifacts.read(build_dirs)
 
 
 def test_a_folder_that_is_no_build_is_told(tmp_path: Path) -> None:

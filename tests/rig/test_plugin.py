@@ -116,7 +116,7 @@ def test_it(dut, console):
 def test_dut_expect_ends_at_once_when_the_board_dies(
     run: Run, pytester: pytest.Pytester, board_does: Callable[..., None]
 ) -> None:
-    board_does(BOOT, READY, "pause 0.3", "kill")
+    board_does(BOOT, READY, "pause 0.3", "exit 0")
     text = """
 import pexpect
 def test_it(dut):
@@ -127,14 +127,52 @@ def test_it(dut):
     assert results(pytester)["tests"][0]["duration_s"] < 10
 
 
-def test_the_death_of_the_board_ends_a_wait_at_once(
+def test_the_death_of_the_boards_supervisor_ends_a_wait_at_once_and_is_the_benchs_fault(
     run: Run, pytester: pytest.Pytester, board_does: Callable[..., None]
 ) -> None:
     board_does(BOOT, READY, "pause 0.2", "kill")
     result = run("def test_it(board, console):\n    console.wait_event('beat', 60)\n")
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["*native-board was killed by signal 9*"])
-    assert results(pytester)["tests"][0]["duration_s"] < 10
+    result.stdout.fnmatch_lines(["BenchError: native-board was killed by signal 9"])
+    (test,) = results(pytester)["tests"]
+    assert (test["outcome"], test["failure"]) == ("bench_error", "native-board was killed by signal 9")
+    assert test["duration_s"] < 10
+
+
+WHILE_IT_DIES = "import time\ndef test_it(board):\n    board._process.wait(10)\n    {then}\n"
+
+
+@pytest.mark.parametrize("then", ["pass", "raise ConnectionResetError('the stream ended')"])
+def test_a_supervisor_that_dies_is_the_benchs_fault_whatever_the_test_saw_of_it(
+    run: Run, pytester: pytest.Pytester, board_does: Callable[..., None], then: str
+) -> None:
+    board_does(BOOT, READY, "kill")
+    run(WHILE_IT_DIES.format(then=then))
+    assert outcomes(pytester) == {"test_it": "bench_error"}
+
+
+def test_a_panic_before_the_supervisor_died_is_the_firmwares(
+    run: Run, pytester: pytest.Pytester, board_does: Callable[..., None]
+) -> None:
+    board_does(BOOT, READY, ASSERT, "kill")
+    run(WHILE_IT_DIES.format(then="pass"))
+    assert outcomes(pytester) == {"test_it": "failed"}
+
+
+def test_a_broker_that_is_killed_is_the_benchs_fault_and_later_tests_say_so_at_once(
+    run: Run, pytester: pytest.Pytester, board_does: Callable[..., None]
+) -> None:
+    board_does(BOOT, READY)
+    run(
+        "import os, signal\n"
+        "def test_it(board, console, broker):\n"
+        "    os.kill(broker._process.pid, signal.SIGKILL)\n"
+        "    console.wait_event('trigger', 0.5)\n"
+        "def test_later(board):\n    pass\n"
+    )
+    assert outcomes(pytester) == {"test_it": "bench_error", "test_later": "bench_error"}
+    for test in results(pytester)["tests"]:
+        assert test["failure"].startswith("the broker was killed by signal 9; its log: ")
 
 
 def test_a_lost_event_fails_the_test(run: Run, board_does: Callable[..., None]) -> None:
@@ -148,8 +186,9 @@ def test_a_full_disk_is_not_the_firmwares_fault(
     run: Run, pytester: pytest.Pytester, board_does: Callable[..., None]
 ) -> None:
     board_does(BOOT, READY)
-    run("import errno\ndef test_it(board):\n    raise OSError(errno.ENOSPC, 'No space left on device')\n")
+    result = run("import errno\ndef test_it(board):\n    raise OSError(errno.ENOSPC, 'No space left on device')\n")
     assert outcomes(pytester) == {"test_it": "bench_error"}
+    result.stdout.fnmatch_lines(["BenchError: */run: No space left on device"])
 
 
 def test_a_watchdog_reset_fails_the_test(run: Run, board_does: Callable[..., None]) -> None:
@@ -279,3 +318,39 @@ def test_pytest_embedded_alone_works_beside_it(pytester: pytest.Pytester) -> Non
         "    assert 'hil' not in type(dut).__module__\n"
     )
     pytester.runpytest_subprocess("--embedded-services=idf", f"--app-path={pytester.path}").assert_outcomes(passed=1)
+
+
+# What a chip's own USB port may leave of a start, and what else there is to see of the board.
+LOST_HEAD = """
+import http.server, json, os, threading
+def test_it(rig):
+    class Status(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(json.dumps({{"state": "{state}", "image_sha256": "22"}}).encode())
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Status)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    os.environ["FAKE_BOARD_PORT"] = str(server.server_address[1])
+    rig.mqtt.publish(rig.topic("state"), "online")
+    ready = rig.start()
+    assert ready["image_sha256"] == "22"
+    server.shutdown()
+"""
+
+
+@pytest.mark.parametrize(("state", "outcome"), [("serving", "passed"), ("updating", "bench_error")])
+def test_a_board_whose_first_lines_were_lost_is_ready_when_its_status_says_so(
+    run: Run, pytester: pytest.Pytester, board_does: Callable[..., None], state: str, outcome: str
+) -> None:
+    board_does(*(step for n in range(7, 15) for step in (f'print @hil {{"n":{n},"t":{n}00,"ev":"beat"}}', "pause 0.2")))
+    (pytester.path / "bench.toml").write_text('[boards.native]\nkind = "native"\npatience = 0.1\n')
+    run(LOST_HEAD.format(state=state))
+    (test,) = results(pytester)["tests"]
+    assert test["outcome"] == outcome, test["failure"]
+    if outcome == "passed":
+        assert test["observed"] == {"first_lines_lost": {"state": "serving", "image_sha256": "22"}}
+    else:
+        assert test["failure"].startswith(
+            "the port lost the board's first lines, and nothing else says that it is ready"
+        )

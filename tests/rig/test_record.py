@@ -210,3 +210,36 @@ def test_waiting_for_an_event_ends_at_once_when_a_panic_comes(events_of: EventsO
 def test_resets_are_read(events_of: EventsOf) -> None:
     console = events_of("rst:0xc (SW_CPU),boot:0x13 (SPI_FAST_FLASH_BOOT)")
     assert [(reset.code, reset.name) for reset in console.resets] == [(0xC, "SW_CPU")]
+
+
+def test_a_log_that_cannot_be_written_ends_the_record_by_a_fault_of_the_bench() -> None:
+    record = ConsoleRecord(Path("/dev/full"))
+    record.feed(b"a line\n")
+    assert record.fault == "the log /dev/full cannot be written: No space left on device"
+    with pytest.raises(WaitFailed, match="No space left"):
+        record.wait_line("never", 60)
+
+
+def test_what_a_port_lost_is_not_held_against_the_firmware(tmp_path: Path) -> None:
+    """The line that was cut, the numbers that are missing, and the announcement of a restart that may be among them."""
+    console = Console(tmp_path / "console.log")
+    before, after = (
+        b'@hil {"n":0,"t":1,"ev":"boot"}\n@hil {"n":1,"t":2,"ev":"be',
+        b'at"}\n@hil {"n":9,"t":9,"ev":"beat"}\n',
+    )
+    console.feed(before)
+    console.lost()
+    console.feed(after + b'@hil {"n":0,"t":1,"ev":"boot","reset_reason":"SW"}\n@hil {"n":2,"t":3,"ev":"beat"}\n')
+    assert [event.n for event in console.events] == [0, 9, 0, 2]
+    assert console.panics == []
+    assert console.event_problems == ["line 6: event 'beat' has n=2, expected 1: events were lost"]
+    assert (tmp_path / "console.log").read_bytes().startswith(before + after)
+    console.end("the test is over")
+
+
+def test_a_panic_whose_line_a_port_cut_is_seen(tmp_path: Path) -> None:
+    console = Console(tmp_path / "console.log")
+    console.feed(b"assert failed: foo bar.c:12 (x > 0)")
+    console.lost()
+    assert [panic.function for panic in console.panics] == ["foo"]
+    console.end("the test is over")

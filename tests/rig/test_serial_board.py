@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import struct
 import sys
 import tempfile
 import threading
@@ -20,7 +22,7 @@ from pytest_hil.boards.config import SerialConfig
 from pytest_hil.boards.esp_port import EspPort
 from pytest_hil.boards.flash_layout import BuildDir
 from pytest_hil.boards.parking import place
-from pytest_hil.boards.protocol import Capability, ConsoleSink, Load
+from pytest_hil.boards.protocol import Capability, Load
 from pytest_hil.boards.serial import SerialBoard
 from pytest_hil.console.record import ConsoleRecord, WaitFailed
 from pytest_hil.errors import BenchError, NotRun, UsageError
@@ -30,6 +32,7 @@ from .conftest import BOOT, READY
 from .rom_chip import RomChip
 
 PROVISIONING, APP, NVS = 0x10000, 0x20000, 0x9000
+RELEASE_DIGEST = hashlib.sha256(b"app of release").hexdigest()
 HELLO = b"hello from the app\r\n"
 
 
@@ -61,7 +64,7 @@ class Place:
         logs.mkdir()
         record = ConsoleRecord(logs / "console.log")
         load = Load(self.build, partitions or {"provisioning": b"told"}, logs, Path("unused"))
-        board = SerialBoard(BenchFile.read(bench).board("cam"), load, ConsoleSink(record.feed, record.end))  # type: ignore[arg-type]
+        board = SerialBoard(BenchFile.read(bench).board("cam"), load, record)  # type: ignore[arg-type]
         self.boards.append(board)
         return board, record
 
@@ -292,11 +295,12 @@ def test_a_port_that_is_in_use_is_told_and_nothing_is_parked(here: Place) -> Non
     assert not place(second.config).exists()
 
 
-def test_a_partition_is_read_and_the_board_runs_on(here: Place) -> None:
+def test_its_flash_is_read_and_a_reset_brings_it_back(here: Place) -> None:
     board, record = here.board()
     board.start()
+    assert board.read_flash(PROVISIONING, 0x4000)[:5] == b"told\xff"
     mark = record.mark()
-    assert board.read_partition("provisioning")[:5] == b"told\xff"
+    board.reset()
     record.wait_line("hello", 5, mark)
 
 
@@ -325,7 +329,7 @@ def test_a_remote_port_resets_the_chip_by_its_lines(tmp_path: Path) -> None:
     record = ConsoleRecord(tmp_path / "console.log")
     config = SerialConfig(name="far", port=remote.url)
     with (tmp_path / "flash.log").open("w") as log:
-        port = EspPort(remote.url, config, log, ConsoleSink(record.feed, record.end), lambda: remote.url)
+        port = EspPort(remote.url, config, log, record, lambda: remote.url)
         assert chip.state == "loader"
         assert port.read_mac() == "24:0a:c4:00:00:01"
         port.listen()
@@ -335,6 +339,36 @@ def test_a_remote_port_resets_the_chip_by_its_lines(tmp_path: Path) -> None:
         port.close()
     record.end("over")
     remote.close()
+
+
+def test_the_core_dump_of_a_panic_is_fetched_and_told(
+    here: Place, pytester: pytest.Pytester, fake_artifacts: Path
+) -> None:
+    """esp-coredump is a stand-in: what it would say of a real dump, only a chip's gdb could show."""
+    dump = struct.pack("<I", 24) + b"what a panic leaves."
+    here.chip.leaves = {0x3E0000: dump + b"more"}
+    says = [BOOT.replace("11" * 32, RELEASE_DIGEST), READY, "assert failed: foo bar.c:12 (x > 0)", "rst:0xc (SW_CPU)"]
+    here.chip.app = [line.removeprefix("print ").encode() + b"\r\n" for line in says]
+    (fake_artifacts / "release" / "hil_app.elf").touch()
+    (pytester.path / "esp_coredump.py").write_text("import sys\nprint('told of', sys.argv)\n")
+    rows = {"kind": "serial", "port": str(here.port.path), "reset": here.switch.command("reset")}
+    text = "".join(f"{key} = {json.dumps(value)}\n" for key, value in rows.items())
+    pytester.makefile(".toml", bench="[boards.cam]\n" + text)
+    pytester.makeini("[pytest]\n")
+    pytester.makepyfile("def test_it(rig):\n    rig.power_on()\n    rig.console.wait_panic(10)\n")
+    run = pytester.path / "run"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(pytester.path))
+        pytester.runpytest_subprocess(
+            "--hil-board=cam", f"--hil-artifacts={fake_artifacts}", f"--hil-run-dir={run}"
+        ).assert_outcomes(failed=1)
+    (kept,) = run.glob("*/coredump.bin")
+    assert kept.read_bytes() == dump
+    told = (kept.parent / "coredump.txt").read_text()
+    for said in ("told of", "'--chip', 'esp32'", str(kept), "'raw'", "hil_app.elf"):
+        assert said in told
+    (test,) = json.loads((run / "results.json").read_text())["tests"]
+    assert {Path(log["path"]).name for log in test["logs"]} >= {"console.log", "coredump.bin", "coredump.txt"}
 
 
 def test_a_whole_test_on_it(here: Place, pytester: pytest.Pytester, fake_artifacts: Path) -> None:

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An app image of ESP-IDF, read: the version it names itself by, and the digest that a board prints of it.
+
+The format is esp_image_format.h's: a header of 24 bytes, segments (address, length, contents), padding to 16 bytes with
+a checksum as the last, then, where the header says so, the SHA-256 of all before it. The app's description begins the
+first segment.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+
+from ..errors import UsageError
+
+_MAGIC = 0xE9
+_HEADER, _SEGMENT = 24, struct.Struct("<II")
+_SEGMENTS_AT, _HASH_APPENDED_AT = 1, 23
+_DESCRIPTION_AT, _DESCRIPTION_MAGIC = _HEADER + _SEGMENT.size, bytes.fromhex("3254cdab")
+_VERSION = slice(_DESCRIPTION_AT + 16, _DESCRIPTION_AT + 48)
+
+
+def version_of(content: bytes) -> str:
+    """Raises UsageError when it is no app image."""
+    if content[_DESCRIPTION_AT : _DESCRIPTION_AT + 4] != _DESCRIPTION_MAGIC:
+        raise UsageError("no app image of ESP-IDF: it has no app description")
+    return content[_VERSION].partition(b"\0")[0].decode("ascii", "replace")
+
+
+def digest_of(content: bytes) -> str:
+    """The appended SHA-256, as `esp_partition_get_sha256` gives it. Raises UsageError when it is not there or wrong."""
+    if len(content) < _HEADER or content[0] != _MAGIC:
+        raise UsageError("no app image of ESP-IDF: it does not begin with 0xe9")
+    if not content[_HASH_APPENDED_AT]:
+        raise UsageError("an app image without an appended digest: its board could not say what it runs")
+    at = _HEADER
+    for _ in range(content[_SEGMENTS_AT]):
+        if at + _SEGMENT.size > len(content):
+            raise UsageError("an app image that is cut off")
+        at += _SEGMENT.size + _SEGMENT.unpack_from(content, at)[1]
+    at = (at + 16) & ~15
+    digest = content[at : at + 32]
+    if hashlib.sha256(content[:at]).digest() != digest:
+        raise UsageError("an app image whose digest is not that of its contents: it is damaged or cut off")
+    return digest.hex()
