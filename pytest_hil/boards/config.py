@@ -209,6 +209,7 @@ class SerialConfig(BoardConfig):
     power_off: Command = setting(COMMAND, is_command, ())
     power_on: Command = setting(COMMAND, is_command, ())
     reset: Command = setting(COMMAND, is_command, ())  # for a port that has no DTR and RTS
+    loader: Command = setting(COMMAND, is_command, ())  # the same, for a reset into the chip's loader
     reconnect_s: int = setting("a whole number from 0 to 120", is_whole(0, 120), 10)  # a vanished port may stay away
     speak_s: int = setting("a whole number from 1 to 120", is_whole(1, 120), 10)  # reset to first byte, else it hangs
 

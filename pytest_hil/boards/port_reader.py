@@ -15,12 +15,14 @@ import time
 from collections.abc import Callable
 
 import serial
+from serial.urlhandler import protocol_socket
 
 from .protocol import ConsoleSink
 
 FindPort = Callable[[], str | None]
 
 READ_TIMEOUT_S = 0.1  # after which a reader sees that it is to end; bytes wake it at once
+SOCKET_READ = 65536  # bytes
 RETRY_S = 0.05  # nothing tells when a port comes back
 
 
@@ -44,7 +46,7 @@ class PortReader(threading.Thread):
         self._port.timeout = READ_TIMEOUT_S
         while not self._stopping.is_set():
             try:
-                data = self._port.read(max(1, self._port.in_waiting))
+                data = self._read()
             except (OSError, TypeError, AttributeError):  # pyserial's for a port that is closed under its hands
                 if not self._come_back():
                     return
@@ -52,6 +54,18 @@ class PortReader(threading.Thread):
             if data:
                 self._console.feed(data)
                 self.spoke.set()
+
+    def _read(self) -> bytes:
+        """What has come, at most READ_TIMEOUT_S later."""
+        if not isinstance(self._port, protocol_socket.Serial):
+            return self._port.read(max(1, self._port.in_waiting))
+        data = self._port.read(1)  # a socket does not say how much more there is
+        if data:
+            self._port.timeout = 0
+            with contextlib.suppress(OSError):  # the next read meets it again, with these bytes delivered
+                data += self._port.read(SOCKET_READ)
+            self._port.timeout = READ_TIMEOUT_S
+        return data
 
     def stop(self) -> None:
         """All bytes that have arrived were delivered when this returns."""

@@ -79,6 +79,8 @@ class SerialBoard:
 
     def _bring_up(self, path: str) -> None:
         """Connects, flashes, resets, and waits for a first byte. Raises Hung."""
+        if self.config.loader and self.config.flash:
+            self._run(self.config.loader)
         try:
             if not self.config.flash:
                 c = self.config
@@ -94,7 +96,7 @@ class SerialBoard:
                 self._started = True
         except FAULTS as error:
             if "busy" in str(error):
-                raise BenchError(f"board {self.config.name!r}: {error}") from None
+                raise BenchError(f"board {self.config.name!r}: {' '.join(str(error).split())}") from None
             raise Hung(f"{path}: {_first_line(error)}") from error
         self._wait_speaks(port.listen())
 

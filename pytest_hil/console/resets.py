@@ -31,8 +31,10 @@ class Reset:
     @property
     def fault(self) -> str | None:
         """The kind of panic that this reset is by itself."""
-        if "BROWN_OUT" in self.name or "BROWNOUT" in self.name:
+        if any(word in self.name for word in ("BROWN_OUT", "BROWNOUT", "POWER_GLITCH")):
             return "brownout"
+        if any(word in self.name for word in ("LOCKUP", "GLITCH", "EFUSE")):
+            return "silent_reset"
         return "watchdog_reset" if "WDT" in self.name else None
 
 

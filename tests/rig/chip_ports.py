@@ -99,17 +99,18 @@ class Lines:
         """Nothing is kept here."""
 
 
-class Rfc2217Port:
-    """A chip's serial line with DTR and RTS, as a server on a loopback port."""
+class SocketPort:
+    """A chip's serial line as a server on a loopback port: bytes alone, without DTR and RTS."""
+
+    SCHEME = "socket"
 
     def __init__(self, chip: RomChip) -> None:
         self._chip = chip
-        self._lines = Lines(chip)
         self._listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"rfc2217://127.0.0.1:{self._listener.getsockname()[1]}"
+        self.url = f"{self.SCHEME}://127.0.0.1:{self._listener.getsockname()[1]}"
         self._connection: socket.socket | None = None
-        self._manager: Any = None
         self._sending = threading.Lock()
+        self.connections = 0
         chip.transmit = self._send
         threading.Thread(target=self._serve, daemon=True).start()
 
@@ -118,29 +119,59 @@ class Rfc2217Port:
             while True:
                 connection, _ = self._listener.accept()
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                self._lines.dtr, self._lines._rts = False, False
-                manager: Any = rfc2217.PortManager  # which asks for no more of a serial port than Lines has
-                self._manager = manager(self._lines, self)
+                self._begin()
                 self._connection = connection
+                self.connections += 1
                 with connection, contextlib.suppress(OSError):
                     while data := connection.recv(65536):
-                        self._chip.receive(b"".join(self._manager.filter(data)))
+                        self._chip.receive(self._received(data))
                 self._connection = None
 
+    def _begin(self) -> None:
+        """Before a client is served."""
+
+    def _received(self, data: bytes) -> bytes:
+        return data
+
     def write(self, data: bytes) -> None:
-        """For the manager: its own words to the client."""
         with self._sending, contextlib.suppress(OSError):
             if self._connection is not None:
                 self._connection.sendall(data)
 
     def _send(self, data: bytes) -> None:
-        if self._manager is not None:
-            self.write(b"".join(self._manager.escape(data)))
+        self.write(data)
+
+    def drop(self) -> None:
+        """The connection ends, as when a bridge restarts; the next one is taken."""
+        if self._connection is not None:
+            self._connection.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         self._listener.close()
-        if self._connection is not None:
-            self._connection.shutdown(socket.SHUT_RDWR)
+        self.drop()
+
+
+class Rfc2217Port(SocketPort):
+    """The same with DTR and RTS. Its own words to the client go through `write` too."""
+
+    SCHEME = "rfc2217"
+
+    def __init__(self, chip: RomChip) -> None:
+        self._lines = Lines(chip)
+        self._manager: Any = None
+        super().__init__(chip)
+
+    def _begin(self) -> None:
+        self._lines.dtr, self._lines._rts = False, False
+        manager: Any = rfc2217.PortManager  # which asks for no more of a serial port than Lines has
+        self._manager = manager(self._lines, self)
+
+    def _received(self, data: bytes) -> bytes:
+        return b"".join(self._manager.filter(data))
+
+    def _send(self, data: bytes) -> None:
+        if self._manager is not None:
+            self.write(b"".join(self._manager.escape(data)))
 
 
 class Switch:
@@ -173,8 +204,8 @@ class Switch:
 
     def _do(self, what: str) -> None:
         self.told.append(what)
-        if what == "reset":
-            self.chip.reset()
+        if what in ("reset", "loader"):
+            self.chip.reset(into_loader=what == "loader")
             return
         if what in ("off", "cycle"):
             self.chip.power(False)

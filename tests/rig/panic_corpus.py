@@ -239,6 +239,8 @@ POSITIVE: list[tuple[str, str, dict[str, Any]]] = [
         {"kind": "watchdog_reset", "reset_reason": "TG1WDT_SYS_RESET"},
     ),
     ("silent watchdog of the RTC", "rst:0x9 (RTCWDT_SYS),boot:0x13", {"kind": "watchdog_reset"}),
+    ("a glitch of the supply", "rst:0x17 (POWER_GLITCH_RESET),boot:0x8", {"kind": "brownout"}),
+    ("a core that locked up", "rst:0x1a (CPU_LOCKUP_RESET),boot:0x8", {"kind": "silent_reset"}),
     ("silent brownout", "rst:0xf (RTCWDT_BROWN_OUT_RESET),boot:0x13", {"kind": "brownout"}),
     (
         "silent reset",

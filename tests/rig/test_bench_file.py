@@ -32,7 +32,7 @@ def test_without_a_file_there_is_the_native_board(tmp_path: Path) -> None:
 
 def test_the_example_is_right() -> None:
     boards = BenchFile.read(EXAMPLE).boards
-    assert list(boards) == ["native", "cam-1", "c3", "cam-far", "qemu", "espemu"]
+    assert list(boards) == ["native", "cam-1", "c3", "cam-far", "cam-bridge", "qemu", "espemu"]
     cam, qemu = boards["cam-1"], boards["qemu"]
     assert isinstance(cam, SerialConfig)
     assert (cam.bind, cam.tell, cam.flash_baud) == ("0.0.0.0", "192.168.1.10", 921600)
@@ -40,6 +40,7 @@ def test_the_example_is_right() -> None:
     assert cam.provisioning["wifi_ssid"] == "workshop"
     assert isinstance(qemu, QemuConfig)
     assert (qemu.bind, qemu.tell) == ("127.0.0.1", "10.0.2.2")
+    assert (qemu.nic, qemu.machine, qemu.patience) == ("user,model=open_eth", None, 5.0)
 
 
 def test_the_benchs_addresses_leave_the_native_board_alone_unless_it_is_named(tmp_path: Path) -> None:
@@ -84,6 +85,10 @@ def test_ports_that_are_not_allowed(tmp_path: Path, port: str) -> None:
         (
             CAM + "baud = true\n",
             "bench.toml:4: boards.cam.baud: True is not allowed; allowed: a whole number from 1200",
+        ),
+        (
+            CAM + "patience = 0\n",
+            "bench.toml:4: boards.cam.patience: 0 is not allowed; allowed: a number from 0.1 to 100",
         ),
         (CAM + 'reset = "relay"\n', "bench.toml:4: boards.cam.reset: 'relay' is not allowed; allowed: a command as"),
         (CAM + 'power_on = ["r"]\n', "bench.toml:1: boards.cam: power_off and power_on go together"),
