@@ -20,11 +20,19 @@ SCENARIOS = Path("tests") / "hil"
 def with_defaults(arguments: Sequence[str], root: Path) -> list[str]:
     """The user's arguments, and where they say nothing: the scenarios without slow ones and faults, told briefly."""
     given = list(arguments)
-    if not any(Path(argument.split("::")[0]).exists() for argument in given if not argument.startswith("-")):
+    if not any(map(_names_tests, ["", *given], given)):
         given.append(str(root / SCENARIOS))
     if not any(argument.startswith("-m") for argument in given):
         given += ["-m", "not slow and not faults"]
     return [*given, "--tb=short", "-q"]
+
+
+def _names_tests(before: str, argument: str) -> bool:
+    """Whether it is a file or folder of tests, and not the value of an option."""
+    if argument.startswith("-") or (before.startswith("--hil-") and "=" not in before):
+        return False
+    path = Path(argument.split("::", maxsplit=1)[0])
+    return path.is_dir() or (path.suffix == ".py" and path.exists())
 
 
 class _HeldStderr:

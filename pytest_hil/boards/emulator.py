@@ -86,7 +86,7 @@ class EmulatorBoard:
 
     # ---- what starts it
 
-    def _program(self, chip: str) -> str:
+    def _program(self, chip: str | None) -> str:
         found = self.config.find_program(chip)
         if found is None:
             names = self.config.program or self.config.programs(chip)[0]
@@ -124,8 +124,8 @@ class EmulatorBoard:
 
     def start(self) -> None:
         """Raises NotRun where the emulator is not installed, BenchError when it does not start."""
+        program, service = self._program(self.load.build.chip), self._service()
         chip = self.load.build.need_chip()
-        program, service = self._program(chip), self._service()
         for attempt in range(1, ATTEMPTS + 1):
             ports = self._ports
             self._ports = ports or dict(zip(BOARD_PORTS, _free_ports(len(BOARD_PORTS)), strict=True))

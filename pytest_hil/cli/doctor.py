@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import os
 import re
@@ -17,6 +18,7 @@ from rich.markup import escape
 from serial.tools import list_ports
 
 from ..boards.artifacts import Artifacts
+from ..boards.config import EmulatorConfig
 from ..errors import UsageError
 from ..services import broker
 from .app import BENCH_FAILED, PASS, app, bench_file, root_or_here, terminal
@@ -59,15 +61,17 @@ def findings() -> Iterator[Finding]:
     yield _broker()
     yield _bench_file()
     yield from _ports()
-    yield _esptool()
+    yield _package("esptool", "make setup")
     yield _esp_idf()
     yield _program("QEMU for Xtensa", "qemu-system-xtensa", "python $IDF_PATH/tools/idf_tools.py install qemu-xtensa")
     yield _program("QEMU for RISC-V", "qemu-system-riscv32", "python $IDF_PATH/tools/idf_tools.py install qemu-riscv32")
+    yield from _emulators_of_the_bench()
     yield _program("esp-emu", "esp-emu", "install it and put it in PATH, for boards of the kind espemu")
     yield _program("addr2line", "addr2line", "install binutils, to decode backtraces of the native board")
     toolchains = "install ESP-IDF's tools and run its export script, to decode backtraces of chips"
     yield _program("Xtensa toolchain", "xtensa-esp-elf-addr2line", toolchains, "xtensa-esp32-elf-addr2line")
     yield _program("RISC-V toolchain", "riscv32-esp-elf-addr2line", toolchains)
+    yield _package("esp-coredump", "pip install -e '.[decoding]', to read core dumps of chips")
     yield _program("uhubctl", "uhubctl", "install it, to switch the power of boards on a USB hub")
 
 
@@ -100,6 +104,16 @@ def _bench_file() -> Finding:
     return Finding("bench.toml", True, f"{bench.path} with {', '.join(bench.boards)}")
 
 
+def _emulators_of_the_bench() -> Iterator[Finding]:
+    """Those whose program bench.toml names."""
+    with contextlib.suppress(UsageError):  # told in its own line
+        for name, config in bench_file().boards.items():
+            if isinstance(config, EmulatorConfig) and config.program:
+                path = config.find_program()
+                fix = f"{config.program} is no program; mend boards.{name}.program in bench.toml"
+                yield Finding(f"board {name}", path is not None, path or "", fix)
+
+
 def _ports() -> Iterator[Finding]:
     ports = sorted(list_ports.comports(), key=lambda port: str(port.device))
     if not ports:
@@ -122,11 +136,11 @@ def _permission(device: Path) -> str:
     return f"sudo usermod -aG {group} $USER, then log in again"
 
 
-def _esptool() -> Finding:
+def _package(name: str, fix: str) -> Finding:
     try:
-        return Finding("esptool", True, importlib.metadata.version("esptool"))
+        return Finding(name, True, importlib.metadata.version(name))
     except importlib.metadata.PackageNotFoundError:
-        return Finding("esptool", False, "", "make setup")
+        return Finding(name, False, "", fix)
 
 
 def _esp_idf() -> Finding:

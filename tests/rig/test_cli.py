@@ -109,6 +109,15 @@ def test_slow_tests_are_left_out_unless_asked_for(hil: Hil, project: Path) -> No
     assert "1 of 1 passed" in hil("run", "-m", "slow").stdout
 
 
+def test_the_value_of_an_option_is_no_test(hil: Hil, project: Path) -> None:
+    """Else all of the project would be collected."""
+    (project / "test_elsewhere.py").write_text("def test_it():\n    assert False\n")
+    bench = project / "other-bench.toml"
+    bench.write_text('[boards.another]\nkind = "native"\n')
+    result = hil("run", "--hil-bench", str(bench), "--hil-board", "another")
+    assert (result.returncode, "1 of 1 passed" in result.stdout) == (0, True), result.stdout + result.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

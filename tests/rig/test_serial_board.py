@@ -182,9 +182,16 @@ def test_first_lines_lost_by_the_port_are_not_taken_for_silence(here: Place) -> 
     here.chip.app = []
     here.chip.silent_boots = 1  # as if the port had not been there yet
 
-    middle = threading.Timer(3.0, lambda: here.chip.say(b"a line from the middle\n"))
+    started = threading.Event()
+
+    def go_on() -> None:
+        while not started.wait(0.5):
+            here.chip.say(b"a line from the middle\n")
+
+    middle = threading.Thread(target=go_on)
     middle.start()
     board.start()
+    started.set()
     middle.join()
     record.wait_line("a line from the middle", 5)
     assert here.switch.told == ["reset"]
