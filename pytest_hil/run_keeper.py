@@ -97,10 +97,6 @@ class RunKeeper:
                 raise
             self.fault = self.fault or str(fault)
 
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        if self.fault:
-            terminalreporter.write_line(f"hil: the bench failed: {self.fault}")
-
     def _finish(self) -> None:
         if self._worker is not None or not self.run_dir.begun:
             return
@@ -123,6 +119,8 @@ class RunKeeper:
         self.run_dir.point_latest()
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if self.fault:
+            terminalreporter.write_line(printable(f"hil: the bench failed: {self.fault}"))
         if self._note:
             terminalreporter.write_line(printable(self._note), yellow=True)
 

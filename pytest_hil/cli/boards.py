@@ -21,7 +21,6 @@ from ..boards.parking import why_parked
 from ..errors import BenchError, UsageError
 from .app import app, bench_file, root_or_here, terminal
 
-
 SWITCH_TIMEOUT_S = 60.0
 
 
