@@ -240,7 +240,7 @@ def pytest_runtest_makereport(
     report = yield
     error = call.excinfo.value if call.excinfo is not None else None
     rig = item.stash.get(RIG, None)
-    if report.failed and rig is not None and (fault := settled_fault(rig)):
+    if report.failed and rig is not None and not isinstance(error, HilError) and (fault := settled_fault(rig)):
         error = BenchError(fault)
     error = machine_fault(error, item.config.stash[KEEPER].run_dir.path) or error
     if isinstance(error, NotRun) and item.config.stash[BOARD].kind not in item.config.getoption("--hil-require-kind"):

@@ -24,8 +24,8 @@ def boot(why: str) -> None:
     os.write(1, f"hello from {os.path.basename(sys.argv[0])}: {why}\n".encode())
 
 
-def serve_qmp(port: int) -> None:
-    with socket.create_server(("127.0.0.1", port)) as listener:
+def serve_qmp(listener: socket.socket) -> None:
+    with listener:
         while True:
             connection, _ = listener.accept()
             with connection:
@@ -49,8 +49,8 @@ def answer(connection: socket.socket, message: object) -> None:
     connection.sendall(json.dumps(message).encode() + b"\r\n")
 
 
-def serve_forward(port: int, board_port: int) -> None:
-    with socket.create_server(("127.0.0.1", port)) as listener:
+def serve_forward(listener: socket.socket, board_port: int) -> None:
+    with listener:
         while True:
             connection, _ = listener.accept()
             with connection:
@@ -67,9 +67,11 @@ def main() -> None:
         print("-nic user: Could not set up host forwarding rule", file=sys.stderr)
         sys.exit(1)
     for port, board_port in re.findall(r"hostfwd=tcp:127\.0\.0\.1:(\d+)-:(\d+)", " ".join(sys.argv)):
-        threading.Thread(target=serve_forward, args=(int(port), int(board_port)), daemon=True).start()
+        listener = socket.create_server(("127.0.0.1", int(port)))  # before the first word, after which it is used
+        threading.Thread(target=serve_forward, args=(listener, int(board_port)), daemon=True).start()
     if qmp := option("-qmp"):
-        threading.Thread(target=serve_qmp, args=(int(qmp.split(",")[0].split(":")[2]),), daemon=True).start()
+        listener = socket.create_server(("127.0.0.1", int(qmp.split(",")[0].split(":")[2])))
+        threading.Thread(target=serve_qmp, args=(listener,), daemon=True).start()
     with open(image, "r+b") as flash:
         flash.seek(COUNT_AT)
         count = (flash.read(1)[0] + 1) % 256

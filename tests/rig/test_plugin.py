@@ -139,14 +139,18 @@ def test_the_death_of_the_boards_supervisor_ends_a_wait_at_once_and_is_the_bench
     assert test["duration_s"] < 10
 
 
-WHILE_IT_DIES = "import time\ndef test_it(board):\n    board._process.wait(10)\n    {then}\n"
+WHILE_IT_DIES = (
+    "import os, signal\n"
+    "def test_it(board):\n"
+    "    os.kill(board.pid, signal.SIGKILL)\n    board._process.wait(10)\n    {then}\n"
+)
 
 
 @pytest.mark.parametrize("then", ["pass", "raise ConnectionResetError('the stream ended')"])
 def test_a_supervisor_that_dies_is_the_benchs_fault_whatever_the_test_saw_of_it(
     run: Run, pytester: pytest.Pytester, board_does: Callable[..., None], then: str
 ) -> None:
-    board_does(BOOT, READY, "kill")
+    board_does(BOOT, READY)
     run(WHILE_IT_DIES.format(then=then))
     assert outcomes(pytester) == {"test_it": "bench_error"}
 
@@ -154,8 +158,8 @@ def test_a_supervisor_that_dies_is_the_benchs_fault_whatever_the_test_saw_of_it(
 def test_a_panic_before_the_supervisor_died_is_the_firmwares(
     run: Run, pytester: pytest.Pytester, board_does: Callable[..., None]
 ) -> None:
-    board_does(BOOT, READY, ASSERT, "kill")
-    run(WHILE_IT_DIES.format(then="pass"))
+    board_does(BOOT, READY, ASSERT)
+    run(WHILE_IT_DIES.format(then="pass").replace("(board):", "(board, console):\n    console.wait_panic(10)"))
     assert outcomes(pytester) == {"test_it": "failed"}
 
 
