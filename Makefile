@@ -128,7 +128,9 @@ mutations: build
 test: fuzz-test
 
 build/fuzz/build.ninja: | build
-	@command -v clang-14 >/dev/null || { echo "fuzz: clang-14 and libclang-rt-14-dev are missing: make packages" >&2; exit 3; }
+ifndef SKIP_PACKAGES
+	@setup/debian-packages setup/fuzz-packages.txt
+endif
 	@CC=clang-14 cmake -S firmware/native/fuzz -B build/fuzz -G Ninja -DNATIVE_BUILD="$(abspath $(BUILD))" \
 	    -DLWIP_DIR="$(abspath $(LWIP_DIR))" >build/fuzz.log || { cat build/fuzz.log; exit 1; }
 
@@ -150,7 +152,9 @@ fuzz-test: fuzzers
 .PHONY: browser-test
 #: make browser-test  the report in a browser (installs Chromium as root)
 browser-test: build
+ifndef SKIP_PACKAGES
 	@setup/debian-packages setup/browser-packages.txt
+endif
 	$(PYTHON) -m pytest tests/rig/test_report_in_browser.py -q
 
 .PHONY: labgrid-test
