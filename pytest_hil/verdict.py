@@ -20,7 +20,7 @@ def complaints(console: Console) -> list[str]:
     if len(panics) > TOLD_PANICS:
         found.append(f"{len(panics) - TOLD_PANICS} more panics, up to line {panics[-1].at_line + 1} of the log")
     expected = console.expected
-    if expected is not None and not any(expected.matches(panic) for panic in console.panics):
+    if expected is not None and not any(map(expected.matches, console.decoded_panics)):
         found.append(f"the control did not see its failure: {expected}")
     found += [f"lost event: {problem}" for problem in console.event_problems]
     first = next(iter(console.events), None)

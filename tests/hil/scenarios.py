@@ -83,7 +83,7 @@ SCENARIOS = (
         seen.panics_in_lwip,
         kind="control",
         provisioning=BLOCKING_STREAM,
-        expect_panic=ExpectedPanic(function="lwip_netconn_do_writemore"),
+        expect_panic=seen.LWIP_PANIC,
     ),
     Scenario("graceful", StreamPlan(stuck=1, mjpeg=1), update_only.updates_before_any_server, "workers"),
     Scenario("graceful", StreamPlan(stuck=1), update_only.updates_before_any_server),

@@ -6,14 +6,18 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_hil.console.console import Console
+from pytest_hil.console import console as console_module
+from pytest_hil.console.console import Console, ExpectedPanic
+from pytest_hil.console.panic import Frame
 from pytest_hil.console.record import ConsoleRecord, WaitFailed
+from pytest_hil.verdict import complaints
 
 from .conftest import cut
 
@@ -205,6 +209,30 @@ def test_waiting_for_an_event_ends_at_once_when_a_panic_comes(events_of: EventsO
     with pytest.raises(WaitFailed, match="a panic came: assert in foo"):
         console.wait_event("ready", 30)
     assert time.monotonic() - began < 1
+
+
+GURU = "Guru Meditation Error: Core  0 panic'ed (Load access fault). Exception was unhandled."
+
+
+@pytest.mark.parametrize(
+    ("file", "told"),
+    [
+        ("/idf/components/lwip/lwip/src/api/api_msg.c", []),
+        ("/idf/mbedtls/ssl.c", ["a panic", "the control"]),
+    ],
+)
+def test_a_crash_in_lwip_stands_for_its_assert(
+    events_of: EventsOf, monkeypatch: pytest.MonkeyPatch, file: str, told: list[str]
+) -> None:
+    frame = Frame("0x42010203", "whatever", file, 1)
+    monkeypatch.setattr(console_module, "decoded", lambda panic, _: replace(panic, frames=(frame,)))
+    console = events_of('@hil {"n":0,"t":1,"ev":"boot"}', GURU, "MEPC    : 0x42010203  RA      : 0x42010204", "")
+    console.elf_of = lambda _: Path("of.elf")
+    console.expected = ExpectedPanic(function="lwip_netconn_do_writemore")
+    assert console.unexpected_panics == []  # not before it is decoded
+    found = complaints(console)
+    assert len(found) == len(told), found
+    assert all(map(str.startswith, found, told)), found
 
 
 def test_resets_are_read(events_of: EventsOf) -> None:
