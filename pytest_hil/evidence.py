@@ -39,6 +39,7 @@ def leave_evidence(
         (folder / "mqtt.log").write_text("".join(f"{m.at_s:9.3f}  {m}\n" for m in messages))
     for field, value in figures(console).items():
         setattr(record, field, value)
+    record.remarks = console.remarks
     for name in LOGS:
         if (folder / name).is_file():
             record.log(folder / name, run_path)

@@ -19,6 +19,7 @@ from .panics import Panic
 from .record import ConsoleRecord
 from .resets import Reset
 
+RESET_ASKED, BYTES_LOST = "reset_asked", "bytes_lost"
 LIBRARY = "/lwip/"  # in the path of each of lwIP's files
 
 
@@ -71,12 +72,28 @@ class Console:
         self.feed = self.record.feed
         self.end = self.record.end
         self.fail = self.record.fail
-        self.lost = self.record.lost
+        self.remarks: list[tuple[int, str]] = []  # what the bytes do not tell: after how many of them, and what
 
     def reset_asked(self) -> None:
         """The rig is about to reset the board: its next boot is no fault, whatever reason it gives."""
         with self.record.condition:
+            self.remarks.append((self.record.bytes_received, RESET_ASKED))
             self._read.reset_asked()
+
+    def lost(self) -> None:
+        """Bytes may have been lost here, by the bench."""
+        with self.record.condition:
+            self.remarks.append((self.record.bytes_received, BYTES_LOST))
+            self.record.lost()
+
+    def replay(self, content: bytes, remarks: Sequence[tuple[int, str]]) -> None:
+        """Takes a log whole, with what was remarked on it when it was received."""
+        at = 0
+        for place, remark in sorted(remarks):
+            self.feed(content[at:place])
+            at = max(at, place)
+            self.reset_asked() if remark == RESET_ASKED else self.lost()
+        self.feed(content[at:])
 
     # ---- what was seen
 

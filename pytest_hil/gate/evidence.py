@@ -76,18 +76,18 @@ def read_evidence(run: SignedRun, test: RecordedTest) -> Evidence:
     if TIMES not in contents:
         raise Refused(f"it has no {TIMES}")
     clients = client_logs(contents[CLIENTS]) if CLIENTS in contents else []
-    console = _replayed(contents[CONSOLE], test.events or {})
+    console = _replayed(contents[CONSOLE], test)
     return Evidence(console, digests[CONSOLE], _times(contents[TIMES]), clients)
 
 
-def _replayed(content: bytes, events: dict[str, str]) -> Console:
+def _replayed(content: bytes, test: RecordedTest) -> Console:
     """As a live console that got these bytes; it writes nothing down."""
     try:
-        patterns = event_patterns(events)
+        patterns = event_patterns(test.events or {})
     except re.error as error:
         raise Refused(f"its patterns of events cannot be used: {error}") from None
     console = Console(Path(os.devnull), patterns=patterns)
-    console.feed(content)
+    console.replay(content, test.remarks)
     console.end("the log ends")
     return console
 

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from ..results.bench_key import PublicKey, SignatureError
 from ..results.signature import check_results, path_of
@@ -40,6 +40,12 @@ class Attempt(_Part):
     logs: list[Log] = []
 
 
+Remark = Annotated[
+    tuple[Annotated[int, Field(ge=0)], Literal["reset_asked", "bytes_lost"]],
+    BeforeValidator(lambda pair: tuple(pair) if isinstance(pair, list) else pair),  # JSON has no tuples
+]
+
+
 class RecordedTest(_Part):
     """One test, with every field of schema 1 that the gate looks at; the figures are in `extra`."""
 
@@ -54,6 +60,7 @@ class RecordedTest(_Part):
     panics: list[dict[str, Any]]
     failure: str | None = None
     events: dict[str, str] | None = None
+    remarks: list[Remark] = []
 
     def said(self, field: str) -> Any:
         """What the record says of a figure, whether the gate knows the field or not."""

@@ -47,6 +47,7 @@ class TestRecord:
     seen: str | None = None  # the same in a few words, for the summary
     failure: str | None = None  # the first line of why
     expected_panic: dict[str, str | None] | None = None  # the one that the test announced: kind, function
+    remarks: list[tuple[int, str]] = field(default_factory=list)  # on the console's bytes: see Console.remarks
     events: dict[str, str] | None = None  # log lines that count as events, where the firmware prints none of its own
 
     def end_attempt(self) -> None:

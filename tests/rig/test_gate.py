@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from .gate_bench import HANG, PANIC, PROMISE, Bench
+from .gate_bench import HANG, PANIC, PROMISE, Bench, Life, row_of
 from .gate_lies import FIRST, LIES, SECOND, Lie, outcome, retried
 
 
@@ -30,6 +30,24 @@ def test_a_lie_is_caught_for_what_it_is(bench: Bench, lie: Lie, reason: str) -> 
     lie(bench)
     reasons = bench.reasons()
     assert any(re.search(reason, told) for told in reasons), reasons
+
+
+def test_a_reset_that_the_rig_asked_for_is_no_fault(bench: Bench) -> None:
+    again = Life()
+    again.boot(bench.digests["update"], "TASK_WDT")  # a chip's own word for a reset from outside
+    log = bench.log(FIRST).read_bytes()
+    bench.alter_log(FIRST, lambda text: text + "".join(f"{line}\n" for line in again.lines))
+    bench.alter_log(FIRST, lambda text: text + "9.0\n9.1\n", "console.times")
+    bench.redigest()
+
+    def remarked(*remarks: list[object]) -> None:
+        images = [bench.digests[role] for role in ("release", "update", "update")]
+        bench.insider(lambda r: row_of(r, FIRST).update(remarks=remarks, images=images))
+
+    remarked([len(log), "reset_asked"])
+    assert bench.reasons() == []
+    remarked()
+    assert any("watchdog" in reason for reason in bench.reasons())
 
 
 # ---- over all runs

@@ -211,6 +211,22 @@ def test_waiting_for_an_event_ends_at_once_when_a_panic_comes(events_of: EventsO
     assert time.monotonic() - began < 1
 
 
+def test_a_replay_with_its_remarks_says_what_the_live_console_said(tmp_path: Path) -> None:
+    live = Console(tmp_path / "live.log")
+    live.feed(b'@hil {"n":0,"t":1,"ev":"boot"}\n@hil {"n":1,"t":2,"ev":"be')
+    live.lost()
+    live.feed(b'@hil {"n":7,"t":9,"ev":"beat"}\n')
+    live.reset_asked()
+    live.feed(b'@hil {"n":0,"t":1,"ev":"boot","reset_reason":"TASK_WDT"}\n')
+    live.end("the test is over")
+    assert complaints(live) == []
+    for remarks, clean in ((live.remarks, True), (live.remarks[:1], False), (live.remarks[1:], False)):
+        again = Console(tmp_path / "again.log")
+        again.replay((tmp_path / "live.log").read_bytes(), remarks)
+        again.end("the log ends")
+        assert (complaints(again) == []) == clean, remarks
+
+
 GURU = "Guru Meditation Error: Core  0 panic'ed (Load access fault). Exception was unhandled."
 
 
