@@ -23,7 +23,7 @@ class HandshakeTest(HttpsTestCase):
         shell_said = "esp_https_server: esp_tls_create_server_session failed"
         wait_until(lambda: shell_said in shell.said, "the board's log of the failure")
         self.assertRegex(shell.said, f"esp-tls-mbedtls: mbedtls_ssl_handshake returned -0x{alert}")
-        self.assertEqual("0", shell.do("clients"))
+        wait_until(lambda: shell.do("clients") == "0", "the board to forget the client")
 
     def test_not_trusted_by_the_client(self) -> None:
         shell = self.started("")
