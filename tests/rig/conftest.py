@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import itertools
 import json
+import signal
 import struct
 import sys
 import time
@@ -19,6 +20,12 @@ import pytest
 FAKE_BOARD = Path(__file__).parent / "fake_native_board.py"
 BOOT = 'print @hil {"n":0,"t":1,"ev":"boot","reset_reason":"POWERON","image_sha256":"' + "11" * 32 + '"}'
 READY = 'print @hil {"n":1,"t":2,"ev":"ready","heap_idle":1000,"heap":900}'
+
+
+def pytest_configure() -> None:
+    """A shell's background jobs ignore SIGINT, and so would every program they start: here Ctrl-C is tested."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def cut(whole: bytes, sizes: list[int]) -> Iterator[bytes]:

@@ -118,7 +118,11 @@ def test_the_policy_of_releases_asks_no_less(tmp_path: Path) -> None:
     (tmp_path / "gate.toml").write_text((ROOT / "gate.toml").read_text())
     daily = PolicyFile.read(tmp_path / "gate.toml").policy
     assert release.boards["native"] == daily.boards["native"]
-    assert (release.controls, release.control_image) == (daily.controls, daily.control_image)
+    assert release.controls == daily.controls
+    assert release.control_image.promises == daily.control_image.promises
+    # On a chip the control that kills a task needs its freed stack filled; a native board does that by itself.
+    of_chips = set(release.control_image.options) - set(daily.control_image.options)
+    assert all(option.startswith("CONFIG_HEAP_") for option in of_chips), of_chips
     assert any(boards.kind == "serial" for boards in release.boards.values())
 
 
