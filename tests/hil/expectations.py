@@ -175,7 +175,8 @@ def sends_video_to_a_stranger(rig: Rig, since: int) -> None:
 def stops_over_closed_sockets(rig: Rig, since: int) -> None:
     """The article's untested idea, closing every session's socket: with nobody to take the numbers, it stops too.
 
-    The one client that was served is cut off without a closing boundary, those that waited are reset.
+    Whoever was served is cut off without a closing boundary, whoever waited is reset. Workers get away with it only
+    because the component's close_fn waits for them: the server alone would free their sessions under them.
     """
     stop = stopped(rig, STREAM_PORT, since)
     assert stop["err"] == "ESP_OK", f"the stop failed: {stop}"
@@ -183,14 +184,3 @@ def stops_over_closed_sockets(rig: Rig, since: int) -> None:
     assert all(ending.how in ("eof", "reset") for ending in endings), f"{[str(ending) for ending in endings]}"
     rig.record.observed |= {"stop": dict(stop.fields), "clients": [str(ending) for ending in endings]}
     rig.wait_updated("update", since)
-
-
-def panics_under_workers(rig: Rig, since: int) -> None:
-    """With three sessions to close, each a worker's, the stop frees them under the workers: the next frame panics."""
-    assert len(rig.streams.served) == 3, "not every client had a worker"
-    rig.console.wait_event("stop_begin", EVENT_SLACK_S, since, server=STREAM_PORT)
-    panic = rig.console.wait_panic(EVENT_SLACK_S)
-    boot = rig.console.wait_event("boot", EVENT_SLACK_S, panic.at_line)
-    assert boot["reset_reason"] == "PANIC", f"reset reason {boot['reset_reason']}"
-    rig.console.wait_event("ready", EVENT_SLACK_S, boot.at_line)
-    rig.record.seen = f"panic: {panic.cause}"
