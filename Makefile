@@ -12,6 +12,7 @@ PYTHON := $(VENV)/bin/python
 HIL := $(VENV)/bin/hil
 FUZZ := firmware/native/fuzz/run.py
 WORKERS ?= 2
+BOARDS ?= 3 # at once: a scenario mostly waits, so they may be more than there are processors
 CYCLES ?= 1000
 RUNS ?= 200
 BENCH_KEY := build/bench/bench-key.pem
@@ -29,7 +30,7 @@ help:
 hil: $(if $(IDF_PATH),hil-idf,hil-port)
 
 hil-port: build $(BENCH_KEY)
-	$(HIL) run -n $(WORKERS)
+	$(HIL) run -n $(BOARDS)
 	@echo "Ship or not: $(HIL) gate --results build/hil/latest --image $(BUILD)/release/hil_app.bin"
 
 # Signs the results of this machine's runs; gate.toml names its public half.
@@ -37,7 +38,7 @@ $(BENCH_KEY): | $(VENV)/.ready
 	@$(HIL) keys --bench --out $(@D)
 
 hil-idf: build-idf $(BENCH_KEY)
-	$(HIL) run -n $(WORKERS) --artifacts $(IDF_BUILD)
+	$(HIL) run -n $(BOARDS) --artifacts $(IDF_BUILD)
 	@echo "Ship or not: $(HIL) gate --results build/hil/latest --image $(IDF_BUILD)/release/hil_app.bin"
 
 #: make differential  the scenarios on the port and on IDF_PATH's own server and lwIP, and a table of what differs
