@@ -38,6 +38,7 @@ from .spreading import Spreading
 from .steps import Steps
 from .streams import Streams
 from .verdict import judge
+from .workers import Workers
 
 BOARD = pytest.StashKey[BoardConfig]()
 KEEPER = pytest.StashKey[RunKeeper]()
@@ -82,6 +83,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(keeper, "hil-run-keeper")
     if worker is not None or config.getoption("numprocesses", None):
         config.pluginmanager.register(Spreading(config, keeper.run_dir.path.parent), "hil-spreading")
+        config.pluginmanager.register(Workers(config, keeper.run_dir.path), "hil-workers")
     # Fixtures of a plugin registered later win over pytest-embedded's own.
     config.pluginmanager.register(embedded, "hil-embedded-fixtures")
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 import shutil
 import time
 from collections.abc import Generator, Iterator
@@ -26,7 +25,6 @@ from .results.merge import merge
 from .results.record import TestRecord
 from .results.run_dir import RunDir
 from .results.signature import sign_results
-from .services.process import die_with
 
 RECORD = pytest.StashKey[TestRecord]()
 
@@ -55,8 +53,6 @@ class RunKeeper:
         self._artifacts = artifacts
         self._key = key
         self._worker: dict[str, Any] | None = getattr(config, "workerinput", None)
-        if self._worker is not None:
-            die_with(self._worker["hil_runner"])
         self._started = time.strftime("%Y-%m-%dT%H:%M:%S%z")
         self._began = time.monotonic()
         self.fault: str | None = None  # of the machine
@@ -67,7 +63,6 @@ class RunKeeper:
     def pytest_configure_node(self, node: Any) -> None:
         """xdist: every worker writes into the one run's folder."""
         node.workerinput["hil_run_dir"] = str(self.run_dir.path)
-        node.workerinput["hil_runner"] = os.getpid()
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         if self._worker is not None and self._worker.get("workerid") != "gw0":
