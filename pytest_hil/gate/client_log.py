@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
@@ -51,11 +51,13 @@ class ClientLog(BaseModel):
             return "not let go"
         return self.ending.how
 
-    def served_at(self, moment_s: float) -> bool:
-        """Whether frames came before that moment, and it had not ended long before."""
-        began = self.arrivals[0][0] + self.opened_s if self.arrivals else float("inf")
+    def served_at(self, moment_s: float, since_s: float) -> bool:
+        """Whether frames came between the board's boot and that moment, and it had not ended long before. A client of
+        an earlier life has lost its board, often without a word, and nobody can take leave of it.
+        """
+        served = any(since_s < at_s + self.opened_s < moment_s for at_s, _ in self.arrivals)
         ended = self.ending.at_s + self.opened_s if self.ending else float("inf")
-        return began < moment_s and ended > moment_s - ENDED_BEFORE_S
+        return served and ended > moment_s - ENDED_BEFORE_S
 
     def flaws(self) -> Iterator[str]:
         """What is wrong with its frames, from their own numbers; and whether its summary agrees."""
@@ -85,11 +87,12 @@ def client_logs(content: bytes) -> list[ClientLog]:
         raise Refused(f"clients.json cannot be read: {where + ': ' if where else ''}{first['msg']}") from None
 
 
-def unclean_ends(clients: Iterable[ClientLog], stops_at_s: Iterable[float]) -> Iterator[str]:
-    """Of the clients that were being served when a stop began, what was not as promised."""
-    moments = list(stops_at_s)
+def unclean_ends(clients: Iterable[ClientLog], stops: Sequence[tuple[float, float]]) -> Iterator[str]:
+    """Of the clients that were being served when a stop began, what was not as promised. `stops`: when each began, and
+    before it when its board had booted, in seconds of the record.
+    """
     for client in clients:
-        if not client.promised or not any(client.served_at(moment) for moment in moments):
+        if not client.promised or not any(client.served_at(at_s, since_s) for since_s, at_s in stops):
             continue
         how = client.end
         if how != PROMISED[client.kind]:

@@ -38,6 +38,10 @@ class Evidence:
         """When the runner received it; never, where the log's times end before it."""
         return self.times[event.at_line] if event.at_line < len(self.times) else float("inf")
 
+    def booted_s(self, event: Event) -> float:
+        """When the board began the life in which the event was; at the beginning, where its first lines were lost."""
+        return max((self.at_s(boot) for boot in self.boots if boot.boot == event.boot), default=float("-inf"))
+
     @property
     def boots(self) -> list[Event]:
         return self.events("boot")

@@ -87,6 +87,14 @@ class Chain(_Table):
     rollback: bool  # a promise in which a board went back to the image before
     released: list[Digest] = []  # the image digests of what is in the field: what may stand as `previous`
 
+    @model_validator(mode="after")
+    def _previous_is_known(self) -> Chain:
+        if not self.released and any("previous" in step for step in self.steps):
+            raise ValueError(
+                "a step from `previous` needs the digests that were released: else any image could stand there"
+            )
+        return self
+
 
 class Boards(_Table):
     """What boards of one kind and target must have shown."""

@@ -3,13 +3,15 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from .gate_bench import HANG, PANIC, PROMISE, Bench, Life, row_of
+from .gate_bench import HANG, PANIC, PROMISE, Bench, Life, client, row_of
 from .gate_lies import FIRST, LIES, SECOND, Lie, outcome, retried
 
 
@@ -48,6 +50,54 @@ def test_a_reset_that_the_rig_asked_for_is_no_fault(bench: Bench) -> None:
     assert bench.reasons() == []
     remarked()
     assert any("watchdog" in reason for reason in bench.reasons())
+
+
+def lives_on(bench: Bench, life: Life) -> None:
+    """The first scenario's board goes on so; a line each tenth of a second."""
+    bench.alter_log(FIRST, lambda text: text + "".join(f"{line}\n" for line in life.lines))
+    count = len(bench.log(FIRST).read_text().splitlines())
+    bench.alter_log(FIRST, lambda _: "".join(f"{i * 0.1:.3f}\n" for i in range(count)), "console.times")
+    bench.redigest(recompute=True)
+
+
+@pytest.mark.parametrize(
+    ("in_it", "then", "passes"),
+    [
+        (lambda _: None, "update", True),
+        (lambda _: None, None, False),
+        (lambda _: None, "release", False),
+        (lambda life: life.event("valid", version="1.0-control"), "update", False),
+        (lambda life: life.stop(), "update", False),
+    ],
+    ids=["gives up", "stays", "goes elsewhere", "is kept", "shows something"],
+)
+def test_the_control_image_may_be_tried_in_vain_and_no_more(
+    bench: Bench, in_it: Callable[[Life], object], then: str | None, passes: bool
+) -> None:
+    bench.policy.write_text(bench.policy.read_text().replace("rollback = false", "rollback = true"))
+    life = Life(n=3, t=100)
+    life.update()
+    life.boot(bench.digests["control"], "SW")
+    in_it(life)
+    life.event("restart", why="rollback")
+    if then:
+        life.boot(bench.digests[then], "SW")
+    lives_on(bench, life)
+    ran = f"{FIRST}: at boot 3 its board ran the control image; release is what it has to show"
+    assert bench.reasons() == [] if passes else ran in bench.reasons()
+
+
+@pytest.mark.parametrize(("frame_at_s", "promised"), [(0.75, False), (0.95, True)], ids=["before", "since"])
+def test_a_client_is_let_go_by_the_board_that_served_it(bench: Bench, frame_at_s: float, promised: bool) -> None:
+    """The second boot is at 0.8 s: whoever was connected before has lost its board, and may not know it."""
+    second = Life(n=3, t=100)
+    second.stop()
+    lives_on(bench, second)
+    kept = client("mjpeg", 0, "eof", frames=0) | {"outlived_test": True, "frames": 1, "arrivals": [[frame_at_s, 0]]}
+    bench.log(FIRST, "clients.json").write_text(json.dumps([kept | {"ending": None}]))
+    bench.redigest(recompute=True)
+    reasons = [reason for reason in bench.reasons() if reason.startswith(FIRST)]
+    assert reasons == ([f"{FIRST}: mjpeg client 0: not let go, promised was complete"] if promised else [])
 
 
 # ---- over all runs

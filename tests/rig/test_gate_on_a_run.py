@@ -14,14 +14,24 @@ import pytest
 ROOT = Path(__file__).parents[2]
 NATIVE = ROOT / "build" / "native"
 IMAGE = str(NATIVE / "release" / "hil_app.bin")
-# Both controls, and promises with and without a stop.
-CHOSEN = "plain-inline-1_mjpeg or kill_task or graceful-workers-2_mjpeg_2_ws or graceful-inline-1_stuck or JSON"
+# Both controls, promises with and without a stop, and an update that is taken back.
+CHOSEN = " or ".join(
+    (
+        "plain-inline-1_mjpeg",
+        "kill_task",
+        "graceful-workers-2_mjpeg_2_ws",
+        "graceful-inline-1_stuck",
+        "JSON",
+        "no_servers",
+    )
+)
 RUN_LIMIT_S = 400  # some 20 s on an idle machine
 
 REQUIRED = """
 [boards.native.required]
 "tests/hil/test_stop_and_update.py::test_stop[graceful-*" = 2
 "tests/hil/test_refused_triggers.py::*" = 1
+"tests/hil/faults/*" = 1
 """
 
 
@@ -55,7 +65,7 @@ def gate(project: Path, *more: str) -> subprocess.CompletedProcess[str]:
 def test_the_results_of_a_run_pass_and_are_attested(project: Path) -> None:
     result = gate(project, "--explain")
     assert (result.returncode, result.stderr) == (0, ""), result.stdout + result.stderr
-    assert re.search(r"^PASS: 5 scenarios in 1 run", result.stdout, re.MULTILINE), result.stdout
+    assert re.search(r"^PASS: 6 scenarios in 1 run", result.stdout, re.MULTILINE), result.stdout
     attestation = "build/hil/latest/attestation.intoto.json"
     key = ("--key", "build/bench/bench-key.pub.pem")
     assert hil(project, "verify", attestation, "--image", IMAGE, *key, "--policy", "gate.toml").returncode == 0

@@ -49,6 +49,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
         ),
         ('[["release", "update"]]', "[]", r"chain\.steps: "),
         ('[["release", "update"]]', '[["release", "moon"]]', r"chain\.steps\.0\.1: "),
+        ('[["release", "update"]]', '[["previous", "release"]]', r"chain: a step from `previous` needs the digests"),
         ('kind = "native"', 'kind = "native', r"gate.toml:\d+: "),
         ("[chain]", "[chaim]", r"gate.toml:\d+: chai[nm]: (unknown key|this key is missing)"),
         ('keys = ["bench-key.pub.pem"]', "keys = []", r"gate.toml:1: keys: "),
