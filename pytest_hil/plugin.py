@@ -218,8 +218,6 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         earlier = item.stash.get(RECORD, None)  # whatever runs a test again does so with the same item
         item.stash[RECORD] = record = earlier.next_attempt() if earlier else TestRecord(item.nodeid, mark.kind)
         record.expected_panic = asdict(mark.expect_panic) if mark.expect_panic else None
-        if RIG in item.stash:
-            del item.stash[RIG]
 
 
 @pytest.hookimpl(wrapper=True)
@@ -258,6 +256,8 @@ def pytest_runtest_makereport(
         report.sections.append(("end of the console", last))
     outcome_of(record, report, error)
     if report.when == "teardown":
+        if rig is not None:
+            del item.stash[RIG]  # pytest keeps items to the end, and a rig has its console, clients and sockets
         try:
             record.write(item.config.stash[KEEPER].run_dir.records)
         except OSError as fault:

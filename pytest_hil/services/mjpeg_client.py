@@ -63,6 +63,13 @@ class _Adapter(HTTPAdapter):
         super().init_poolmanager(*args, **kwargs)
         self.poolmanager.pool_classes_by_scheme = {"http": Pool, "https": TlsPool}
 
+    def close(self) -> None:
+        """urllib3 would close a connection that was used to its end only once nobody remembers the response."""
+        pools = self.poolmanager.pools
+        for pool in [pools[key] for key in pools.keys()]:  # noqa: SIM118  a container of urllib3's, no mapping to iterate
+            pool.close()
+        super().close()
+
     def cert_verify(self, *_: object) -> None:
         """Whom to trust is said by the context alone; requests would add the authorities of the internet."""
 

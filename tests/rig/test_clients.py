@@ -9,6 +9,7 @@ import socket
 import struct
 import time
 
+import psutil
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -47,6 +48,14 @@ def how(client: MjpegClient) -> str:
 def test_a_good_stream_is_complete() -> None:
     client = watch(stream(*[part(frame(i)) for i in range(5)]))
     assert (client.check.frames, client.check.problems, how(client)) == (5, [], "complete")
+
+
+def test_a_client_that_was_closed_holds_no_socket() -> None:
+    """Also while somebody still asks it how it ended: a test may open hundreds."""
+    open_before = psutil.Process().num_fds()
+    clients = [watch(stream(part(frame(0)))) for _ in range(3)]
+    assert [how(client) for client in clients] == ["complete"] * 3
+    assert psutil.Process().num_fds() == open_before
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,23 @@ def test_a_board_without_workers_runs_no_test_that_asks_for_them(
     assert outcomes(pytester) == {"test_any": "passed", "test_workers": "not_run", "test_inline": "passed"}
 
 
+def test_a_test_that_is_over_holds_no_file_open(run: Run, board_does: Callable[..., None]) -> None:
+    """A run of thousands must not meet a limit of the system: paho fails, without a word, from the 1024th on."""
+    board_does(BOOT, READY)
+    text = (
+        "import gc, os\n"
+        "counts = []\n"
+        "@pytest.mark.parametrize('number', range(4))\n"
+        "def test_it(rig, number):\n"
+        "    rig.start()\n"
+        "    assert rig.mqtt.messages == []\n"
+        "    gc.collect()\n"
+        "    counts.append(len(os.listdir('/proc/self/fd')))\n"
+        "    assert set(counts) == {counts[0]}, counts\n"
+    )
+    run(text).assert_outcomes(passed=4)
+
+
 def test_a_panic_after_the_last_wait_fails_the_test(
     run: Run, pytester: pytest.Pytester, board_does: Callable[..., None]
 ) -> None:
