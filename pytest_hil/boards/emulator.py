@@ -258,6 +258,9 @@ class EmulatorBoard:
     def link(self, up: bool) -> None:
         raise NotRun(f"the network of a {self.kind} board cannot be switched {'on' if up else 'off'} from here")
 
+    def change_address(self, address: str) -> None:
+        raise NotRun(f"nothing can give a {self.kind} board the address {address}")
+
     def loss(self, percent: float) -> None:
         raise NotRun(f"nothing can lose {percent:g} % of the packets of a {self.kind} board")
 

@@ -48,7 +48,12 @@ class NativeBoard:
 
     kind = "native"
     capabilities = (
-        Capability.FLASH | Capability.RESET | Capability.CUT_POWER | Capability.DROP_PACKETS | Capability.LINK_DOWN
+        Capability.FLASH
+        | Capability.RESET
+        | Capability.CUT_POWER
+        | Capability.DROP_PACKETS
+        | Capability.LINK_DOWN
+        | Capability.CHANGE_ADDRESS
     )
 
     def __init__(self, settings: NativeSettings, console: ConsoleSink) -> None:
@@ -204,6 +209,10 @@ class NativeBoard:
 
     def link(self, up: bool) -> None:
         self.control(f"link {'up' if up else 'down'}")
+
+    def change_address(self, address: str) -> None:
+        """One from 10.0.2.4 to 10.0.2.254."""
+        self.control(f"address {address}")
 
     def loss(self, percent: float) -> None:
         """Loses that share of the packets, both ways."""

@@ -24,6 +24,7 @@ class Capability(enum.Flag):
     CUT_POWER = enum.auto()
     DROP_PACKETS = enum.auto()
     LINK_DOWN = enum.auto()
+    CHANGE_ADDRESS = enum.auto()
     CORE_DUMP = enum.auto()  # its flash can be read for what a panic left in it
 
 
@@ -105,7 +106,12 @@ class Board(Protocol):
         """What lies there, once a test is over: the firmware may not run on. Raises NotRun without CORE_DUMP."""
 
     def link(self, up: bool) -> None:
-        """The network cable. Raises NotRun without Capability.LINK_DOWN."""
+        """The network beyond its cable: silent, or not. Raises NotRun without Capability.LINK_DOWN."""
+
+    def change_address(self, address: str) -> None:
+        """Pulls its cable and plugs it into another network, which gives it that IPv4 address; `endpoint` leads there.
+        Raises NotRun without Capability.CHANGE_ADDRESS.
+        """
 
     def loss(self, percent: float) -> None:
         """Loses that share of the packets, both ways. Raises NotRun without Capability.DROP_PACKETS."""

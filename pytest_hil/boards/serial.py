@@ -212,6 +212,9 @@ class SerialBoard:
     def link(self, up: bool) -> None:
         raise NotRun(f"the network of board {self.config.name!r} cannot be switched {'on' if up else 'off'} from here")
 
+    def change_address(self, address: str) -> None:
+        raise NotRun(f"nothing can give board {self.config.name!r} the address {address} from here")
+
     def loss(self, percent: float) -> None:
         raise NotRun(f"nothing between board {self.config.name!r} and the runner can lose {percent:g} % of its packets")
 

@@ -174,10 +174,15 @@ def test_its_power(subject: Subject) -> None:
     ("capability", "do", "undo"),
     [
         (Capability.LINK_DOWN, lambda b: b.link(False), lambda b: b.link(True)),
+        (
+            Capability.CHANGE_ADDRESS,
+            lambda b: b.change_address("10.0.2.77"),
+            lambda b: b.change_address("10.0.2.15"),
+        ),
         (Capability.DROP_PACKETS, lambda b: b.loss(50), lambda b: b.loss(0)),
         (Capability.DROP_PACKETS, lambda b: b.delay(5), lambda b: b.delay(0)),
     ],
-    ids=["link down", "drop packets", "delay packets"],
+    ids=["link down", "change address", "drop packets", "delay packets"],
 )
 def test_its_network_is_disturbed_or_that_is_not_run(
     subject: Subject, capability: Capability, do: Callable[[Board], None], undo: Callable[[Board], None]

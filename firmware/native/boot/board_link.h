@@ -11,9 +11,12 @@
 #include <stdint.h>
 
 /* stdin, stdout and stderr of the program are the serial line (UART0). */
-#define BOARD_FD_NET   3 /* AF_UNIX SOCK_SEQPACKET, one Ethernet frame (no FCS) a packet, both ways */
+#define BOARD_FD_NET   3 /* AF_UNIX SOCK_SEQPACKET, one Ethernet frame (no FCS) a packet, both ways; BOARD_NET_MOVED */
 #define BOARD_FD_LINK  4 /* AF_UNIX SOCK_SEQPACKET, struct board_request up, struct board_reply down */
 #define BOARD_FD_FLASH 5 /* the flash file, opened read-only: mapped for reads, as a chip maps its flash */
+
+/* A packet that is too short for a frame tells the card: the cable was pulled, and is plugged in somewhere else. */
+#define BOARD_NET_MOVED 0x01 /* one byte, down */
 
 #define BOARD_FLASH_SECTOR 4096u /* bytes; the smallest unit of erase */
 #define BOARD_LINK_DATA    4096u /* bytes of payload in one request, at most */

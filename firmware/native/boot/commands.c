@@ -1,7 +1,7 @@
 /*
  * SPDX-License-Identifier: Apache-2.0
  *
- * status, reset, power, link, loss, delay, cut, quit: from words to the board, and back to one line of JSON.
+ * status, reset, power, link, address, loss, delay, cut, quit: from words to the board, and back to one line of JSON.
  */
 #define _GNU_SOURCE
 #include "commands.h"
@@ -69,18 +69,20 @@ static char *status(struct supervisor *board)
     const struct wire *wire = &board->network.wire;
     const struct options *options = board->options;
     char *forwards = forwards_json(&board->network);
+    char address[INET_ADDRSTRLEN];
+    inet_ntop(AF_INET, &board->network.board, address, sizeof(address));
     char slot[sizeof(board->choice.label) + 2] = "null";
     if (board->choice.label[0] != '\0' && options->program_path == NULL) {
         snprintf(slot, sizeof(slot), "\"%s\"", board->choice.label);
     }
     char *text = print("{\"ok\":true,\"power\":\"%s\",\"running\":%s,\"pid\":%d,\"boots\":%u,"
                        "\"resets\":{\"reason\":\"%s\"},\"forwards\":[%s],\"flash_ops\":%lu,\"serial\":\"%s\","
-                       "\"slot\":%s,\"link\":\"%s\",\"loss_percent\":%g,\"delay_ms\":%u,\"seed\":%u,"
+                       "\"slot\":%s,\"link\":\"%s\",\"address\":\"%s\",\"loss_percent\":%g,\"delay_ms\":%u,\"seed\":%u,"
                        "\"heap_kb\":%u,\"scale\":%d}\n",
                        board->powered ? "on" : "off", board->program.pid > 0 ? "true" : "false",
                        (int)board->program.pid, board->boots, reset_name(board->reason), forwards, flash_file_ops(),
-                       board->serial.name, slot, wire->link_up ? "up" : "down", wire->loss * 100, wire->delay_ms,
-                       options->seed, options->heap_kb, HEAP_SCALE);
+                       board->serial.name, slot, wire->link_up ? "up" : "down", address, wire->loss * 100,
+                       wire->delay_ms, options->seed, options->heap_kb, HEAP_SCALE);
     free(forwards);
     return text;
 }
@@ -131,6 +133,18 @@ static char *switch_link(struct supervisor *board, const struct words *words)
     }
     wire_set_link(&board->network.wire, up);
     return done();
+}
+
+static char *set_address(struct supervisor *board, const struct words *words)
+{
+    static const char LOWEST[] = "10.0.2.4", HIGHEST[] = "10.0.2.254"; /* slirp itself has those below */
+    char why[160];
+    struct in_addr address;
+    if (inet_pton(AF_INET, words->at[1], &address) != 1 || ntohl(address.s_addr) < ntohl(inet_addr(LOWEST)) ||
+        ntohl(address.s_addr) > ntohl(inet_addr(HIGHEST))) {
+        return refuse("address: write one from 10.0.2.4 to 10.0.2.254");
+    }
+    return network_move(&board->network, address, why, sizeof(why)) ? done() : refuse(why);
 }
 
 static char *set_loss(struct supervisor *board, const struct words *words)
@@ -202,9 +216,9 @@ char *command_run(struct supervisor *board, char *line)
         int min_words, max_words;
         char *(*run)(struct supervisor *board, const struct words *words);
     } COMMANDS[] = {
-        {"status", 1, 1, tell_status}, {"reset", 1, 1, reset},   {"power", 2, 2, switch_power},
-        {"link", 2, 2, switch_link},   {"loss", 2, 2, set_loss}, {"delay", 2, 2, set_delay},
-        {"cut", 2, 4, arm_cut},        {"quit", 1, 1, quit},
+        {"status", 1, 1, tell_status}, {"reset", 1, 1, reset},         {"power", 2, 2, switch_power},
+        {"link", 2, 2, switch_link},   {"address", 2, 2, set_address}, {"loss", 2, 2, set_loss},
+        {"delay", 2, 2, set_delay},    {"cut", 2, 4, arm_cut},         {"quit", 1, 1, quit},
     };
     struct words words = split(line);
     for (size_t i = 0; words.count > 0 && i < sizeof(COMMANDS) / sizeof(COMMANDS[0]); i++) {
@@ -214,6 +228,6 @@ char *command_run(struct supervisor *board, char *line)
                        : refuse("wrong number of words: see native-board --help");
         }
     }
-    return refuse("unknown command: status, reset, power on|off, link up|down, loss PERCENT, delay MS, "
-                  "cut AFTER_OPS [torn BYTES], quit");
+    return refuse("unknown command: status, reset, power on|off, link up|down, address 10.0.2.N, loss PERCENT, "
+                  "delay MS, cut AFTER_OPS [torn BYTES], quit");
 }

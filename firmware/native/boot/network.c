@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 
 #include "board_clock.h"
+#include "board_link.h"
 
 /*
  * What the kernel may hold for a client that does not read. With its default (2.5 MB and more on loopback) a board's
@@ -159,10 +160,10 @@ static bool add_forward(struct network *network, const struct forward *asked, ch
     char host[INET_ADDRSTRLEN];
     struct sockaddr_in bound = {0};
     socklen_t bound_size = sizeof(bound);
-    struct in_addr board = {.s_addr = inet_addr("10.0.2.15")};
 
     inet_ntop(AF_INET, &asked->host_addr, host, sizeof(host));
-    if (slirp_add_hostfwd(network->slirp, 0, asked->host_addr, asked->host_port, board, asked->board_port) != 0) {
+    if (slirp_add_hostfwd(network->slirp, 0, asked->host_addr, asked->host_port, network->board, asked->board_port) !=
+        0) {
         snprintf(why, why_size, "--forward: cannot listen on %s:%u (%s): choose another port, or 0 for a free one",
                  host, asked->host_port, strerror(errno));
         return false;
@@ -179,7 +180,7 @@ static bool add_forward(struct network *network, const struct forward *asked, ch
     return true;
 }
 
-bool network_open(struct network *network, const struct options *options, char *why, size_t why_size)
+static bool start_slirp(struct network *network, char *why, size_t why_size)
 {
     const SlirpConfig config = {
         .version = 3, /* the first with disable_dns */
@@ -187,20 +188,53 @@ bool network_open(struct network *network, const struct options *options, char *
         .vnetwork.s_addr = inet_addr("10.0.2.0"),
         .vnetmask.s_addr = inet_addr("255.255.255.0"),
         .vhost.s_addr = inet_addr("10.0.2.2"),
-        .vdhcp_start.s_addr = inet_addr("10.0.2.15"),
+        .vdhcp_start = network->board,
         .vnameserver.s_addr = inet_addr("10.0.2.3"),
         .vhostname = "native-board",
         .disable_dns = true,
     };
-    *network = (struct network){.program_fd = -1, .program_place = POLL_SET_NONE};
-    wire_init(&network->wire, options->seed, arrive, network);
     network->slirp = slirp_new(&config, &CALLBACKS, network);
     if (network->slirp == NULL) {
         snprintf(why, why_size, "libslirp %s does not start: use 4.3 or newer", slirp_version_string());
         return false;
     }
+    return true;
+}
+
+bool network_open(struct network *network, const struct options *options, char *why, size_t why_size)
+{
+    *network =
+        (struct network){.program_fd = -1, .program_place = POLL_SET_NONE, .board.s_addr = inet_addr("10.0.2.15")};
+    wire_init(&network->wire, options->seed, arrive, network);
+    if (!start_slirp(network, why, why_size)) {
+        return false;
+    }
     for (int i = 0; i < options->forward_count; i++) {
         if (!add_forward(network, &options->forwards[i], why, why_size)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool network_move(struct network *network, struct in_addr address, char *why, size_t why_size)
+{
+    const uint8_t moved = BOARD_NET_MOVED;
+    if (network->program_fd >= 0 && send(network->program_fd, &moved, 1, MSG_DONTWAIT | MSG_NOSIGNAL) != 1) {
+        snprintf(why, why_size, "address: the program does not fetch what comes to its network card: try again");
+        return false;
+    }
+    const int count = network->forward_count;
+    slirp_cleanup(network->slirp);
+    network->board = address;
+    network->forward_count = 0;
+    if (!start_slirp(network, why, why_size)) {
+        return false;
+    }
+    for (int i = 0; i < count; i++) {
+        struct forward again = network->forwards[i].asked;
+        again.host_port = network->forwards[i].host_port; /* also where any would have done: it was told */
+        if (!add_forward(network, &again, why, why_size)) {
             return false;
         }
     }

@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0
  *
  * esp_eth: driver, MAC and PHY in one, since the card is a socket to the supervisor. It loses no frame by itself; loss,
- * delay and a link that is down are made by the supervisor, in one place for all boards.
+ * delay and a network that is silent are made by the supervisor, in one place for all boards.
  */
 #include "esp_eth.h"
 
@@ -148,13 +148,23 @@ static void receive_frame(struct ethernet *driver, const uint8_t *bytes, size_t 
     driver->input(driver->ctx, frame);
 }
 
+static void set_link(struct ethernet *driver, bool up)
+{
+    driver->link(driver->ctx, up);
+    esp_event_post(ETH_EVENT, up ? ETHERNET_EVENT_CONNECTED : ETHERNET_EVENT_DISCONNECTED, &driver, sizeof(driver),
+                   portMAX_DELAY);
+}
+
 static void receiver_task(void *arg)
 {
     struct ethernet *driver = arg;
     uint8_t bytes[FRAME_BYTES];
     for (;;) {
         ssize_t len = read(BOARD_FD_NET, bytes, sizeof(bytes));
-        if (len > 0) {
+        if (len == 1 && bytes[0] == BOARD_NET_MOVED) {
+            set_link(driver, false);
+            set_link(driver, true);
+        } else if (len > 0) {
             receive_frame(driver, bytes, (size_t)len);
         } else if (len == 0 || errno != EINTR) {
             break; /* the supervisor has gone, and takes this process with it */
@@ -178,8 +188,7 @@ esp_err_t esp_eth_start(esp_eth_handle_t handle)
         return ESP_ERR_NO_MEM;
     }
     esp_event_post(ETH_EVENT, ETHERNET_EVENT_START, &handle, sizeof(handle), portMAX_DELAY);
-    driver->link(driver->ctx, true);
-    esp_event_post(ETH_EVENT, ETHERNET_EVENT_CONNECTED, &handle, sizeof(handle), portMAX_DELAY);
+    set_link(driver, true);
     return ESP_OK;
 }
 
@@ -194,8 +203,7 @@ esp_err_t esp_eth_stop(esp_eth_handle_t handle)
     }
     vTaskDelete(driver->receiver);
     driver->receiver = NULL;
-    driver->link(driver->ctx, false);
-    esp_event_post(ETH_EVENT, ETHERNET_EVENT_DISCONNECTED, &handle, sizeof(handle), portMAX_DELAY);
+    set_link(driver, false);
     esp_event_post(ETH_EVENT, ETHERNET_EVENT_STOP, &handle, sizeof(handle), portMAX_DELAY);
     return ESP_OK;
 }

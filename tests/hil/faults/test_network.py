@@ -13,7 +13,7 @@ from pytest_hil.rig import Rig
 from pytest_hil.services.reply_fault import ReplyFault
 
 from ..expectations import EVENT_SLACK_S
-from .recovery import AFTER, BEFORE, Attempt, hears_again, publish, stops_in_time
+from .recovery import AFTER, BEFORE, Attempt, fails, hears_again, is_as_before, publish, stops_in_time
 
 pytestmark = pytest.mark.faults
 
@@ -21,6 +21,7 @@ LINK_DOWN_S = 5.0
 SLOW_NETWORK = {"update_ms": 900_000, "stall_ms": 60_000, "self_test_ms": 120_000}
 UPDATED_WITHIN_S = 1000.0
 VALID_WITHIN_S = 60.0
+ELSEWHERE = "10.0.2.77"
 BYTES_PER_S = 1_000_000  # so that the download is long enough to be hit
 
 
@@ -138,3 +139,59 @@ def test_a_link_that_stays_down_in_the_download(rig: Rig) -> None:
     attempt = publish(rig, rig.trigger_for("update"))
     rig.console.wait_event("boot", VALID_WITHIN_S, attempt.mark)
     rig.wait_updated("update", attempt.mark)
+
+
+# ---- another address: whatever was connected is gone, on both sides
+
+
+def moves(rig: Rig) -> None:
+    mark = rig.console.mark()
+    rig.board.change_address(ELSEWHERE)
+    rig.console.wait_event("net", EVENT_SLACK_S, mark, ip=ELSEWHERE)
+
+
+@pytest.mark.hil(kind="promise")
+def test_another_address_before_the_stop(rig: Rig) -> None:
+    rig.start("release")
+    need(rig.board, Capability.CHANGE_ADDRESS)
+    rig.open_streams(BEFORE)
+    moves(rig)
+    for client in rig.streams.clients:
+        client.wait_end(EVENT_SLACK_S)
+    rig.open_streams(AFTER)
+    hears_again(rig)
+    comes_through(rig, publish(rig, rig.trigger_for("update")))
+    rig.open_streams(AFTER)
+
+
+@pytest.mark.hil(kind="promise")
+@pytest.mark.parametrize("phase", [pytest.param(p, id=p.name) for p in PHASES if p.name != "in the download"])
+def test_another_address(rig: Rig, phase: Phase) -> None:
+    rig.start("release")
+    need(rig.board, Capability.CHANGE_ADDRESS)
+    rig.open_streams(BEFORE)
+    attempt = publish(rig, rig.trigger_for("update"))
+    phase.wait(rig, attempt.mark)
+    rig.board.change_address(ELSEWHERE)
+    stops_in_time(rig, attempt)
+    comes_through(rig, attempt)
+    rig.open_streams(AFTER)
+
+
+@pytest.mark.smoke
+@pytest.mark.hil(kind="promise")
+def test_another_address_in_the_download(rig: Rig) -> None:
+    """What was half loaded is given up: its connection is gone."""
+    rig.start("release")
+    need(rig.board, Capability.CHANGE_ADDRESS)
+    rig.open_streams(BEFORE)
+    trigger = rig.trigger_for("update")
+    content = rig.image("update").app_bin.read_bytes()
+    rig.bench.image_server.serve("/update.bin", content, ReplyFault(bytes_per_s=BYTES_PER_S))
+    attempt = publish(rig, trigger)
+    rig.console.wait_event("ota_progress", 30, attempt.mark)
+    moves(rig)
+    fails(rig, attempt, "truncated")
+    is_as_before(rig, attempt, "truncated")
+    hears_again(rig)
+    comes_through(rig, publish(rig, rig.trigger_for("update")))

@@ -4,7 +4,7 @@
 Just enough of DHCP, ARP, UDP and TCP to see the network from the board's side. Not lwIP on purpose: what is tested
 is the supervisor. Modes, as the first argument:
 
-  dhcp            gets an address and prints it
+  dhcp            gets an address and prints it, and another one each time it is moved
   udp PORT        each serial line "send ADDRESS COUNT" sends so many datagrams to ADDRESS:PORT, "ping ADDRESS 1" an
                   echo request; what comes back is printed
   pour            accepts TCP on port 80 and sends as long as the other side takes anything; prints the total at a stall
@@ -83,6 +83,14 @@ def dhcp() -> None:
     address = offer[16:20]
     reply = ask(3, bytes([50, 4]) + address + bytes([54, 4, 10, 0, 2, 2]))
     say("dhcp " + ".".join(map(str, reply[16:20])))
+
+
+def follow() -> None:
+    """BOARD_NET_MOVED is one byte, and no frame is that short."""
+    dhcp()
+    while packet := card.recv(2048):
+        if len(packet) == 1:
+            dhcp()
 
 
 def obey(line: str, port: int, sent_at: dict[int, float]) -> None:
@@ -177,8 +185,7 @@ def pour(stall_s: float) -> None:
 
 say("ethernet program")
 if sys.argv[1] == "dhcp":
-    dhcp()
-    sys.stdin.read()
+    follow()
 elif sys.argv[1] == "udp":
     exchange_udp(int(sys.argv[2]))
 else:

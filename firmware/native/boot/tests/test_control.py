@@ -44,6 +44,7 @@ class Commands(unittest.TestCase):
                 "serial": "stdio",
                 "slot": None,
                 "link": "up",
+                "address": "10.0.2.15",
                 "loss_percent": 0,
                 "delay_ms": 0,
                 "seed": 7,
@@ -53,10 +54,11 @@ class Commands(unittest.TestCase):
         )
 
     def test_network_settings(self) -> None:
-        for command in ("link down", "loss 2.5", "delay 30"):
+        for command in ("link down", "address 10.0.2.254", "loss 2.5", "delay 30"):
             self.board.control.do(command)
         status = self.board.status()
-        self.assertEqual((status["link"], status["loss_percent"], status["delay_ms"]), ("down", 2.5, 30))
+        settings = [status[name] for name in ("link", "address", "loss_percent", "delay_ms")]
+        self.assertEqual(settings, ["down", "10.0.2.254", 2.5, 30])
 
     def test_bad_commands(self) -> None:
         for command in (
@@ -69,6 +71,11 @@ class Commands(unittest.TestCase):
             "power maybe",
             "link",
             "link sideways",
+            "address",
+            "address here",
+            "address 10.0.2.3",
+            "address 10.0.2.255",
+            "address 10.0.3.15",
             "loss",
             "loss -1",
             "loss 101",

@@ -56,6 +56,14 @@ class Addresses(unittest.TestCase):
     def test_dhcp(self) -> None:
         start(self, "dhcp").console.expect(r"^dhcp 10\.0\.2\.15$")
 
+    def test_another_address(self) -> None:
+        board = start(self, "dhcp", options=("--forward", "127.0.0.1:0:80"))
+        board.console.expect(r"^dhcp 10\.0\.2\.15$")
+        before = board.status()["forwards"]
+        board.control.do("address 10.0.2.77")
+        board.console.expect(r"^dhcp 10\.0\.2\.77$")
+        self.assertEqual(board.status()["forwards"], before)
+
     def test_the_runner_is_10_0_2_2(self) -> None:
         echo = Echo(self)
         board = start(self, "udp", echo.port)
