@@ -116,6 +116,7 @@ class Policy(_Table):
     unclean_ends: list[
         Text
     ] = []  # promises in which clients may be cut off: they cut the board's power, or its network
+    slow_updates: list[Text] = []  # promises that slow the update down on purpose: not held to ota_max_ms
     controls: Annotated[list[Control], Field(min_length=1)]
     control_image: ControlImage
     chain: Chain

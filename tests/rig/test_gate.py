@@ -163,6 +163,25 @@ def test_a_limit_that_does_not_hold(bench: Bench, limit: str, value: str, reason
     assert re.match(reason, told), told
 
 
+def test_what_is_slow_on_purpose_is_not_held_to_the_time_of_an_update(bench: Bench) -> None:
+    bench.alter_log(FIRST, lambda text: text.replace('"t": 441', '"t": 20441').replace('"t": 451', '"t": 20451'))
+    bench.redigest(recompute=True)
+    (told,) = bench.reasons()
+    assert told.startswith("native: update, longest: 20300 ms, limit 10000"), told
+    bench.policy.write_text(f'slow_updates = ["{FIRST}"]\n{bench.policy.read_text()}')
+    assert bench.reasons() == []
+    assert max(m.value or 0 for m in bench.judged().verdict.margins if m.what.endswith("longest")) == 300
+
+
+def test_an_observation_may_run_any_image_and_counts_for_none(bench: Bench) -> None:
+    bench.policy.write_text(bench.policy.read_text().replace('graceful-*" = 3', 'graceful-*" = 2'))
+    bench.insider(lambda r: row_of(r, FIRST).update(kind="observation"))
+    other = bench.digests["release"]
+    bench.alter_log(FIRST, lambda text: text.replace(other, "ab" * 32))
+    bench.redigest(recompute=True)
+    assert bench.reasons() == []
+
+
 def test_a_limit_without_a_figure_does_not_hold(bench: Bench) -> None:
     for number in range(3):
         bench.alter_log(PROMISE.format(number), lambda text: re.sub('"ota_end"', '"ota_over"', text))

@@ -104,6 +104,18 @@ def test_a_broker_with_access_lets_in_who_knows_the_password_and_nobody_else(
     assert "PRIVATE KEY" not in kept
 
 
+@pytest.mark.parametrize("user", ["", "cam-1", "cam-2", "camera", "nobody"])
+def test_where_devices_have_names_nobody_comes_in_by_guessing(tmp_path: Path, authority: Authority, user: str) -> None:
+    access = replace(access_of(authority), devices={"cam-1": "the first's", "cam-2": "the second's"})
+    with Broker(tmp_path, access=access) as broker:
+        with MqttClient(broker.host, broker.port, "#", replace(access, user="cam-1", password="the first's")):
+            pass
+        intruder = MqttClient(broker.host, broker.port, "#", replace(access, user=user, password="guessed"))
+        with pytest.raises(BenchError, match="Not authorized"):
+            intruder.connect(5.0)
+        intruder.close()
+
+
 # ---- image server
 
 
