@@ -95,7 +95,7 @@ ctest: build
 rig-test: build
 	$(PYTHON) -m pytest tests/rig tests/sweep -n $(WORKERS) -q
 
-#: make sweep      power cuts at every flash operation of updates and rollbacks, into build/sweep/latest.json (half an hour)
+#: make sweep      power cuts at every flash operation of updates and rollbacks, into build/sweep/latest.json (a quarter of an hour)
 sweep: build
 	$(PYTHON) -m tests.sweep
 
