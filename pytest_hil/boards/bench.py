@@ -55,11 +55,11 @@ class BenchFile:
         if name in self.boards:
             return self.boards[name]
         where = str(self.path) if self.path.is_file() else f"there is no {self.path}"
-        raise UsageError(f"--hil-board: there is no board {name!r}; known: {', '.join(self.boards)} ({where})")
+        raise UsageError(f"there is no board {name!r}; known: {', '.join(self.boards)} ({where})")
 
     def _at_place(self, place: str, name: str) -> BoardConfig:
         if not place:
-            raise UsageError("--hil-board: labgrid: wants a place's name behind it, or a pattern with *")
+            raise UsageError("labgrid: wants a place's name behind it, or a pattern with *")
         known = [board for board in self.boards.values() if isinstance(board, LabgridConfig)]
         fitting = tuple(board for board in known if fnmatch.fnmatchcase(board.place, place))
         if fitting:
@@ -67,15 +67,15 @@ class BenchFile:
         return LabgridConfig(name=name, home=self.path.parent, place=place, **self.defaults)
 
 
-def choose(name: str, bench_file: str | None, root: Path) -> BoardConfig:
-    """The board of that name. Raises UsageError, also when anything else in the file is wrong."""
-    return _bench(bench_file, root).board(name)
-
-
 def choose_all(names: str, bench_file: str | None, root: Path) -> list[BoardConfig]:
-    """The boards of these names, with commas between them. Raises UsageError."""
+    """The boards of --hil-board, with commas between them. Raises UsageError, also when else the file is wrong."""
     bench = _bench(bench_file, root)
-    return [bench.board(name.strip()) for name in names.split(",")]
+    try:
+        return [bench.board(name.strip()) for name in names.split(",")]
+    except BenchFileError:
+        raise
+    except UsageError as error:
+        raise UsageError(f"--hil-board: {error}") from None
 
 
 def _bench(bench_file: str | None, root: Path) -> BenchFile:

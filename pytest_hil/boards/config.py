@@ -96,6 +96,7 @@ def is_patterns(value: Any) -> bool:
 
 ADDRESS = "an IP address"
 COMMAND = 'a command as a list of words: ["program", "argument"]'
+SERIAL_PORT = '"/dev/…", "COM3", "rfc2217://host:port" or "socket://host:port"'
 PATIENCE = "a number from 0.1 to 100"
 XTENSA = ("esp32", "esp32s2", "esp32s3")
 
@@ -103,6 +104,11 @@ XTENSA = ("esp32", "esp32s2", "esp32s3")
 def _patience(default: float) -> Any:
     """How many times longer than for a native board the rig waits for what the board is to say."""
     return setting(PATIENCE, is_number(0.1, 100), default)
+
+
+def _ready(default_s: int) -> Any:
+    """How long the rig waits for `ready` when it has started the board."""
+    return setting("a whole number from 1 to 600", is_whole(1, 600), default_s)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,6 +127,7 @@ class BoardConfig:
     )
 
     patience: float = _patience(1.0)
+    ready_s: int = _ready(10)  # 0.2 s on an idle machine
 
     # For firmware that prints no `@hil` lines: which of its own log lines are events. Named groups are the fields.
     events: Mapping[str, str] = setting("a table of regular expressions by event name", is_patterns, {})
@@ -148,6 +155,7 @@ class EmulatorConfig(BoardConfig):
     program: str | None = setting("a program's name or path", is_text)  # None: the kind's own, from PATH
     args: Command = setting(COMMAND, is_command, ())  # added to the emulator's command line
     patience: float = _patience(5.0)  # emulated time is slower, and boots, erasing and digests take most of it
+    ready_s: int = _ready(60)
 
     def programs(self, chip: str | None) -> tuple[str, ...]:
         """The program's name or path; all that may be meant where it depends on a chip that is not known."""
@@ -194,8 +202,9 @@ class SerialConfig(BoardConfig):
     one_of: ClassVar[tuple[str, ...]] = ("port", "serial_number", "mac")
 
     patience: float = _patience(3.0)  # Wi-Fi takes seconds to connect, a flash of its own to erase
+    ready_s: int = _ready(60)  # an access point may refuse at first, and DHCP be slow
 
-    port: str | None = setting('"/dev/…", "COM3", "rfc2217://host:port" or "socket://host:port"', is_port)
+    port: str | None = setting(SERIAL_PORT, is_port)
     serial_number: str | None = setting("the USB serial number of the adapter", is_text)
     mac: str | None = setting("six hexadecimal bytes with colons", is_mac)
     chip: str = setting("a chip as esptool names it, or auto", is_text, "auto")

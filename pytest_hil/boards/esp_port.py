@@ -42,12 +42,10 @@ class FlashLog:
 class EspPort(EspSerial):  # type: ignore[misc]
     """Connected when made, the chip then in its loader; `listen` and `hard_reset` let it run."""
 
-    def __init__(self, path: str, config: SerialConfig, log: TextIO, console: ConsoleSink, find: FindPort) -> None:
+    def __init__(self, path: str, config: SerialConfig, log: TextIO) -> None:
         self.reader: PortReader | None = None
         self.flashed: float | None = None  # which share of what is to be written, while it is
         self._config = config
-        self._console = console
-        self._find = find
         target = None if config.chip == "auto" else config.chip
         super().__init__(pexpect_proc=None, msg_queue=FlashLog(log), target=target, port=path, baud=config.baud)
 
@@ -69,10 +67,10 @@ class EspPort(EspSerial):  # type: ignore[misc]
 
     # ---- what a board needs
 
-    def listen(self) -> PortReader:
-        """From now on what the chip says goes to the console."""
+    def listen(self, console: ConsoleSink, find: FindPort) -> PortReader:
+        """From now on what the chip says goes to the console; `find` tells where a port that vanished is again."""
         self.proc.reset_input_buffer()
-        self.reader = PortReader(self.proc, self._console, self._find, self._config.reconnect_s)
+        self.reader = PortReader(self.proc, console, find, self._config.reconnect_s)
         self.reader.start()
         return self.reader
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ..errors import BenchError, UsageError
 
-PARTITION_TABLE_OFFSET = 0x8000
+PARTITION_TABLE_OFFSET, PARTITION_TABLE_SIZE = 0x8000, 0xC00
 _ENTRY = struct.Struct("<2sBBII16sI")  # magic, type, subtype, offset, size, label, flags
 _ENTRY_MAGIC = b"\xaaP"
 _MD5_MAGIC = b"\xeb\xeb"

@@ -10,6 +10,7 @@ import time
 
 import serial
 
+from .config import SerialConfig
 from .port_reader import FindPort, PortReader
 from .protocol import ConsoleSink
 
@@ -19,23 +20,21 @@ RESET_S = 0.1  # EN held low, as esptool does
 class PlainPort:
     """Open when made."""
 
-    def __init__(self, path: str, baud: int, reconnect_s: float, console: ConsoleSink, find: FindPort) -> None:
-        self.proc = serial.serial_for_url(path, baud)
+    def __init__(self, path: str, config: SerialConfig) -> None:
+        self.proc = serial.serial_for_url(path, config.baud)
         self.reader: PortReader | None = None
-        self._reconnect_s = reconnect_s
-        self._console = console
-        self._find = find
+        self._config = config
 
-    def listen(self) -> PortReader:
-        """From now on what the chip says goes to the console."""
-        self.reader = PortReader(self.proc, self._console, self._find, self._reconnect_s)
+    def listen(self, console: ConsoleSink, find: FindPort) -> PortReader:
+        """See `EspPort.listen`."""
+        self.reader = PortReader(self.proc, console, find, self._config.reconnect_s)
         self.reader.start()
         return self.reader
 
     def hard_reset(self) -> None:
         self.proc.dtr = False
         self.proc.rts = True
-        time.sleep(RESET_S)  # the length of a pulse, not a wait
+        time.sleep(RESET_S)  # the length of a pulse is a time: nothing tells when the chip's reset circuit has seen it
         self.proc.rts = False
 
     def close(self) -> None:

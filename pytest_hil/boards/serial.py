@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-import subprocess
 from pathlib import Path
 from typing import TextIO
 
 from ..errors import BenchError, NotRun
+from .commands import run_command
 from .config import Command, SerialConfig
 from .esp_port import FAULTS, EspPort, port_of
 from .parking import park, refuse_parked
@@ -21,7 +21,6 @@ from .plain_port import PlainPort
 from .port_reader import PortReader
 from .protocol import Capability, ConsoleSink, Endpoint, Load, need
 
-COMMAND_TIMEOUT_S = 60.0  # a relay script or uhubctl, which pauses between off and on
 RETURN_TIMEOUT_S = 10.0  # from power on to a port that can be opened; a USB device takes a second or two
 ERASED = ("nvs", "otadata", "coredump")  # what an earlier test leaves there would decide this one
 
@@ -83,12 +82,11 @@ class SerialBoard:
             self._run(self.config.loader)
         try:
             if not self.config.flash:
-                c = self.config
-                self._port = PlainPort(path, c.baud, c.reconnect_s, self._console, self._find)
-                self._wait_speaks(self._port.listen())
+                plain = self._port = PlainPort(path, self.config)
+                self._wait_speaks(plain.listen(self._console, self._find))
                 return
             self._log = (self.load.folder / "flash.log").open("a")
-            port = self._port = EspPort(path, self.config, self._log, self._console, self._find)
+            port = self._port = EspPort(path, self.config, self._log)
             self.mac = port.read_mac()
             if not self._started:  # once: what the board writes survives its power
                 pieces = self.load.build.pieces(self.load.partitions, ERASED)
@@ -98,7 +96,7 @@ class SerialBoard:
             if "busy" in str(error):
                 raise BenchError(f"board {self.config.name!r}: {' '.join(str(error).split())}") from None
             raise Hung(f"{path}: {_first_line(error)}") from error
-        self._wait_speaks(port.listen())
+        self._wait_speaks(port.listen(self._console, self._find))
 
     def _wait_speaks(self, reader: PortReader) -> None:
         if Capability.RESET in self.capabilities:
@@ -151,29 +149,7 @@ class SerialBoard:
             self._run(self.config.power_on)
 
     def _run(self, command: Command) -> None:
-        try:
-            done = subprocess.run(
-                command,
-                cwd=self.config.home,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                errors="replace",
-                timeout=COMMAND_TIMEOUT_S,
-                check=False,
-            )
-        except OSError as error:
-            raise BenchError(f"board {self.config.name!r}: {command[0]} cannot be started: {error.strerror}") from None
-        except subprocess.TimeoutExpired:
-            raise BenchError(
-                f"board {self.config.name!r}: {command[0]} took longer than {COMMAND_TIMEOUT_S:g} s"
-            ) from None
-        if done.returncode != 0:
-            said = (done.stderr or done.stdout).strip().splitlines()
-            raise BenchError(
-                f"board {self.config.name!r}: {' '.join(command)} ended with exit code {done.returncode}"
-                + (f": {said[-1]}" if said else "")
-            )
+        run_command(self.config, command)
 
     # ---- what a running board can be told
 
@@ -204,7 +180,7 @@ class SerialBoard:
             raise NotRun(f"board {self.config.name!r} is not flashed from here, so its flash cannot be read")
         try:
             contents: bytes = port.read_flash(offset, size)
-            port.listen()
+            port.listen(self._console, self._find)
         except FAULTS as error:
             raise BenchError(f"board {self.config.name!r}: flash at 0x{offset:x}: {_first_line(error)}") from None
         return contents

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from pathlib import Path
 from typing import Annotated
 
@@ -15,13 +14,12 @@ from rich.text import Text
 
 from ..boards.artifacts import Artifacts
 from ..boards.bench import BenchFile
+from ..boards.commands import run_command
 from ..boards.config import BoardConfig, EmulatorConfig, LabgridConfig, NativeConfig, SerialConfig
 from ..boards.esp_port import port_of
 from ..boards.parking import why_parked
 from ..errors import BenchError, UsageError
 from .app import app, bench_file, root_or_here, terminal
-
-SWITCH_TIMEOUT_S = 60.0
 
 
 @app.command(
@@ -72,15 +70,7 @@ def _switch_off(config: BoardConfig) -> None:
     if not command:
         typer.echo(f"board {config.name!r}: nothing to switch off")
         return
-    told = f"board {config.name!r}: {' '.join(command)}"
-    try:
-        done = subprocess.run(command, cwd=config.home, capture_output=True, timeout=SWITCH_TIMEOUT_S, check=False)
-    except OSError as error:
-        raise BenchError(f"{told} cannot be started: {error.strerror}") from None
-    except subprocess.TimeoutExpired:
-        raise BenchError(f"{told} took longer than {SWITCH_TIMEOUT_S:g} s") from None
-    if done.returncode != 0:
-        raise BenchError(f"{told} ended with exit code {done.returncode}")
+    run_command(config, command)
     typer.echo(f"board {config.name!r}: switched off")
 
 

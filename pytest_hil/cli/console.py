@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """`hil console`: what a board says, live.
 
-A board at a serial port is listened to as it is, without a reset. A native board or an emulator runs only as long as
+A board at a serial port is listened to as it is, without a reset, and no run gets it meanwhile: two that read one port
+would each get a part. A native board or an emulator runs only as long as
 somebody runs it, so it is started here, with a broker of its own to take triggers from.
 """
 
@@ -18,9 +19,10 @@ import typer
 from rich.console import Console
 
 from ..boards.artifacts import Artifacts
-from ..boards.config import BoardConfig, SerialConfig
+from ..boards.config import BoardConfig, LabgridConfig, SerialConfig
 from ..boards.esp_port import port_of
 from ..boards.factory import make_board
+from ..boards.pool import kept
 from ..boards.port_reader import PortReader
 from ..boards.protocol import BOARD_PORTS, Load
 from ..boards.provisioning import PARTITION, nvs_image
@@ -63,8 +65,13 @@ def console(
         raise UsageError(f"{log} cannot be written: {error.strerror}") from None
     elf: Path | None = None
     with contextlib.ExitStack() as open_:
+        open_.callback(record.end, "the console was closed")
         if isinstance(config, SerialConfig):
-            _listen(config, record, open_)
+            if isinstance(config, LabgridConfig):
+                out.print(f"Waiting for the labgrid place {config.place}", style="dim")
+            board = open_.enter_context(kept(config))
+            assert isinstance(board, SerialConfig)
+            _listen(board, record, open_)
         else:
             where = (artifacts or root_or_here() / "build" / "native").absolute()
             chosen = Artifacts.read(where)
@@ -80,7 +87,6 @@ def console(
             )
         with contextlib.suppress(KeyboardInterrupt), record.condition:
             record.condition.wait_for(lambda: record.ended is not None, seconds)
-    record.end("the console was closed")
     _tell_end(out, record, view, elf)
     raise typer.Exit(FIRMWARE_FAILED if view.reader.panics.panics else PASS)
 

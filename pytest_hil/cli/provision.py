@@ -3,19 +3,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
-import subprocess
-import sys
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from ..boards.config import BoardConfig, SerialConfig
-from ..boards.esp_port import port_of
+from ..boards.artifacts import Artifacts
+from ..boards.config import SERIAL_PORT, BoardConfig, LabgridConfig, SerialConfig, is_port
+from ..boards.flash_layout import Partition
+from ..boards.pool import kept
 from ..boards.provisioning import PARTITION, nvs_image
-from ..errors import BenchError, UsageError
-from .app import app, bench_file, board_names, say
+from ..errors import UsageError
+from .app import app, bench_file, board_names, root_or_here, say
 
 TEXTS = (
     *("device_id", "broker_uri", "broker_user", "broker_pass", "wifi_ssid", "wifi_pass", "stream_mode"),
@@ -25,8 +28,6 @@ NUMBERS = (
     *("frame_ms", "frame_bytes", "drain_ms", "shutdown_ms", "stop_ms", "update_ms", "stall_ms", "self_test_ms"),
     *("tls_streams", "port_control", "port_stream"),
 )
-# As in firmware/partitions.csv.
-OFFSET, SIZE = 0x10000, 0x4000
 _SECRET = ("broker_pass", "wifi_pass", "server_key")
 
 
@@ -43,9 +44,18 @@ def provision(
         str | None, typer.Option(help="Its port and provisioning of bench.toml.", autocompletion=board_names)
     ] = None,
     port: Annotated[str | None, typer.Option(help="Write it to the board at this serial port.")] = None,
+    artifacts: Annotated[
+        Path | None,
+        typer.Option(help="Without a board: whose partition table tells its size.", show_default="build/native"),
+    ] = None,
     out: Annotated[Path, typer.Option("-o", "--out", help="The partition's contents.")] = Path("provisioning.bin"),
 ) -> None:
-    """Make a board's provisioning partition and, with a port, write it to the board."""
+    """Make a board's provisioning partition and, with a port, write it to where the board's partition table has it.
+
+    Exit code: 0, 2 usage, 3 the board cannot be reached or carries no firmware that can be provisioned.
+    """
+    if port and not is_port(port):
+        raise UsageError(f"--port: {port!r} is not allowed; allowed: {SERIAL_PORT}")
     config = bench_file().board(board) if board else None
     settings: dict[str, str | int] = dict(config.provisioning) if config else {}
     settings |= dict(setting(value) for value in values or ())
@@ -56,17 +66,25 @@ def provision(
         key, _, text = argument.partition("=")
         if key in _SECRET and not text.startswith("@"):
             say(f"{key} stood on the command line, for all users of this machine to read; {key}=@FILE keeps it out")
-    try:
-        out.touch(mode=0o600)
-        out.write_bytes(nvs_image(settings, SIZE))
-    except OSError as error:
-        raise UsageError(f"{out} cannot be written: {error.strerror}") from None
+
+    def make(size: int) -> bytes:
+        contents = nvs_image(settings, size)
+        try:
+            out.touch(mode=0o600)
+            out.write_bytes(contents)
+        except OSError as error:
+            raise UsageError(f"{out} cannot be written: {error.strerror}") from None
+        return contents
+
+    at = _at_port(config, port)
+    partition = _written(at, make) if at is not None else _of_images(artifacts)
+    if at is None:
+        make(partition.size)
     for key, value in settings.items():
         typer.echo(f"  {key} = {'(secret)' if key in _SECRET else _short(value)}")
-    typer.echo(f"{out}: {SIZE} bytes for the partition {PARTITION!r} at {OFFSET:#x}")
-    where = port or (_port_of(config) if config else None)
-    if where:
-        _write(out, where)
+    typer.echo(f"{out}: {partition.size} bytes for the partition {PARTITION!r} at {partition.offset:#x}")
+    if at is not None:
+        typer.echo(f"board {at.name!r} carries it and was reset")
 
 
 def setting(text: str) -> tuple[str, str | int]:
@@ -94,16 +112,23 @@ def _short(value: Any) -> str:
     return text if "\n" not in text else f"{text.splitlines()[0]} …"
 
 
-def _port_of(config: BoardConfig) -> str | None:
-    if not isinstance(config, SerialConfig):
-        return None
-    found = port_of(config.port, config.serial_number, config.mac)
-    if found is None:
-        raise BenchError(f"board {config.name!r}: its port is not there; is it plugged in?")
-    return found
+def _at_port(config: BoardConfig | None, port: str | None) -> SerialConfig | None:
+    """The board to write to, if any; `port` wins over what bench.toml says."""
+    if isinstance(config, LabgridConfig) and port:
+        raise UsageError(f"--port: the port of board {config.name!r} is its labgrid place's; leave it out")
+    if isinstance(config, SerialConfig):
+        return replace(config, port=port, serial_number=None, mac=None) if port else config
+    return SerialConfig(name=port, port=port) if port else None
 
 
-def _write(image: Path, port: str) -> None:
-    command = [sys.executable, "-m", "esptool", "--port", port, "write-flash", hex(OFFSET), str(image)]
-    if subprocess.run(command, check=False).returncode != 0:
-        raise BenchError(f"esptool could not write to {port}: its own words are above")
+def _written(board: SerialConfig, make: Callable[[int], bytes]) -> Partition:
+    from ..boards.provision import provision as write  # noqa: PLC0415  esptool takes its time to import
+
+    with contextlib.nullcontext(board) if board.name == board.port else kept(board) as config:
+        assert isinstance(config, SerialConfig)
+        return write(config, make)
+
+
+def _of_images(artifacts: Path | None) -> Partition:
+    images = Artifacts.read((artifacts or root_or_here() / "build" / "native").absolute())
+    return images.image("release").build.partition(PARTITION)

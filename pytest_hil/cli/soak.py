@@ -13,7 +13,6 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from ..boards.bench import choose
 from ..errors import UsageError
 from ..preflight import preflight
 from ..results.run_dir import RunDir
@@ -22,7 +21,7 @@ from ..soak.journal import Journal
 from ..soak.plan import CyclePlan
 from ..soak.run import soak as run_soak
 from ..soak.summary import Summary
-from .app import BENCH_FAILED, FIRMWARE_FAILED, PASS, app, project_root, say, terminal
+from .app import BENCH_FAILED, FIRMWARE_FAILED, PASS, app, bench_file, board_names, project_root, say, terminal
 
 FOLDER = Path("build") / "soak"
 PLAIN_EVERY = 25  # cycles to a line of progress, where there is no terminal
@@ -38,7 +37,7 @@ def soak(
     seed: Annotated[int | None, typer.Option(min=0, help="Decides each cycle.", show_default="a new one")] = None,
     first: Annotated[int, typer.Option(min=0, help="Number of the first cycle, to run one again.")] = 0,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the newest run.")] = False,
-    board: Annotated[str, typer.Option(help="A board of bench.toml.")] = "native",
+    board: Annotated[str, typer.Option(help="A board of bench.toml.", autocompletion=board_names)] = "native",
     artifacts: Annotated[
         Path | None, typer.Option(help="Folder with prebuilt images.", show_default="build/native")
     ] = None,
@@ -49,7 +48,7 @@ def soak(
     Exit code: 0 pass, 1 the firmware failed or leaks, 2 usage, 3 the bench failed or the run was interrupted.
     """
     root = project_root()
-    config = choose(board, None, root)
+    config = bench_file().board(board)
     if resume and (seed is not None or first):
         raise UsageError("--resume goes on with the seed of the newest run: leave --seed and --first out")
     built = preflight((artifacts or root / "build" / "native").absolute(), config)

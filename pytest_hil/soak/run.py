@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ..boards.artifacts import Artifacts
 from ..boards.config import BoardConfig
+from ..boards.pool import kept
 from ..results.record import TestRecord
 from ..rig import Bench, Rig
 from ..services.broker import Broker
@@ -26,11 +27,12 @@ PROVISIONING: dict[str, str | int] = {"stream_mode": "workers", "frame_ms": 20}
 @contextlib.contextmanager
 def _board(artifacts: Artifacts, config: BoardConfig, folder: Path, seed: int) -> Iterator[Rig]:
     with (
+        kept(config) as board,
         Broker(folder / "services", bind=config.bind) as broker,
         ImageServer(bind=config.bind) as image_server,
     ):
         device_id = f"soak-{os.getpid()}"
-        bench = Bench(artifacts, broker, image_server, folder, folder, device_id, seed, config)
+        bench = Bench(artifacts, broker, image_server, folder, folder, device_id, seed, board)
         rig = Rig(bench, TestRecord("soak"))
         try:
             rig.start(ROLES[0], PROVISIONING)

@@ -17,9 +17,16 @@ from pathlib import Path
 import psutil
 import pytest
 
+from pytest_hil.cli import main
+
+from .serial_place import Place, place_in
+
 FAKE_BOARD = Path(__file__).parent / "fake_native_board.py"
 BOOT = 'print @hil {"n":0,"t":1,"ev":"boot","reset_reason":"POWERON","image_sha256":"' + "11" * 32 + '"}'
 READY = 'print @hil {"n":1,"t":2,"ev":"ready","heap_idle":1000,"heap":900}'
+
+
+Hil = Callable[..., int]
 
 
 def pytest_configure() -> None:
@@ -38,16 +45,17 @@ def cut(whole: bytes, sizes: list[int]) -> Iterator[bytes]:
         position += size
 
 
-def partition_table() -> bytes:
+def partition_table(offset: int = 0x10000, size: int = 0x4000) -> bytes:
+    """`offset` and `size` are the provisioning's."""
     rows = [
         ("nvs", 1, 2, 0x9000, 0x5000),
-        ("provisioning", 1, 2, 0x10000, 0x4000),
+        ("provisioning", 1, 2, offset, size),
         ("ota_0", 0, 0x10, 0x20000, 0x1E0000),
         ("coredump", 1, 3, 0x3E0000, 0x10000),
     ]
     table = b"".join(
-        struct.pack("<2sBBII16sI", b"\xaaP", kind, sub, offset, size, name.encode(), 0)
-        for name, kind, sub, offset, size in rows
+        struct.pack("<2sBBII16sI", b"\xaaP", kind, sub, at, length, name.encode(), 0)
+        for name, kind, sub, at, length in rows
     )
     table += b"\xeb\xeb" + b"\xff" * 14 + hashlib.md5(table).digest()
     return table.ljust(0xC00, b"\xff")
@@ -107,6 +115,13 @@ def fake_artifacts(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def here(tmp_path: Path, fake_artifacts: Path) -> Iterator[Place]:
+    """A chip at a serial port, as far as a stand-in can be one."""
+    with place_in(tmp_path, fake_artifacts) as place:
+        yield place
+
+
+@pytest.fixture
 def board_does(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Call it with the fake board's steps."""
 
@@ -114,3 +129,23 @@ def board_does(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
         monkeypatch.setenv("FAKE_BOARD_SCRIPT", "\n".join(steps))
 
     return write
+
+
+@pytest.fixture
+def hil(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Hil:
+    """Runs a command in this process, in a folder of its own; gives its exit code."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str) -> int:
+        monkeypatch.setattr(sys, "argv", ["hil", *arguments])
+        with pytest.raises(SystemExit) as end:
+            main()
+        return int(end.value.code or 0)
+
+    return run
+
+
+def complaint(capsys: pytest.CaptureFixture[str]) -> str:
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert len(lines) == 1, lines
+    return lines[0]
