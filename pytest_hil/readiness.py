@@ -16,12 +16,11 @@ from .errors import BenchError
 from .services.mqtt import MqttClient
 from .streams import CONTROL_PORT
 
-READY_TIMEOUT_S = 10.0  # from power on; 0.2 s on an idle machine
 STATUS_TIMEOUT_S = 2.0
 BEAT_TIMEOUT_S = 5.0  # heartbeats come each second
 
 
-def ready_by_status(board: Board, console: Console, mqtt: MqttClient, state_topic: str) -> Event:
+def ready_by_status(board: Board, console: Console, mqtt: MqttClient, state_topic: str, timeout_s: float) -> Event:
     """The `ready` that came after all, or one made of the board's status.
 
     It is ready once its status says that it serves, and its retained state that it is online. Looks with each
@@ -29,7 +28,7 @@ def ready_by_status(board: Board, console: Console, mqtt: MqttClient, state_topi
     """
     status: Any = None
     online = False
-    deadline = time.monotonic() + READY_TIMEOUT_S * console.patience
+    deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
         if came := console.events_named("ready"):
             return came[0]

@@ -26,7 +26,7 @@ from .console.console import Console, ExpectedPanic
 from .console.events import Event, event_patterns
 from .errors import BenchError, NotRun
 from .evidence import keep_core_dump, leave_evidence
-from .readiness import READY_TIMEOUT_S, ready_by_status
+from .readiness import ready_by_status
 from .results.record import TestRecord
 from .services.broker import Broker
 from .services.certificates import Authority
@@ -101,8 +101,9 @@ class Rig:
         """
         self.power_on(image, provisioning)
         self.bench.steps.step("waiting until it is ready")
-        ready = self.console.wait_ready(READY_TIMEOUT_S) or ready_by_status(
-            self.board, self.console, self.mqtt, self.topic("state")
+        within_s = self.bench.board.ready_s
+        ready = self.console.wait_ready(within_s) or ready_by_status(
+            self.board, self.console, self.mqtt, self.topic("state"), within_s
         )
         if ready.mapped and self.console.began_in_the_middle:
             self.record.observed |= {"first_lines_lost": dict(ready.fields)}

@@ -157,13 +157,16 @@ class Console:
     # ---- waiting
 
     def wait_ready(self, timeout_s: float) -> Event | None:
-        """The first `ready`; None as soon as it is clear that the first lines, maybe `ready` among them, were lost."""
+        """The first `ready`; None as soon as it is clear that the first lines, maybe `ready` among them, were lost.
+
+        The one wait without patience: how long a board may take to its `ready` is a setting of its own.
+        """
 
         def look() -> tuple[Event | None] | None:
             ready = next(iter(self.events_named("ready")), None)
             return (ready,) if ready or self.began_in_the_middle else None
 
-        return self.record.wait(look, "event 'ready'", timeout_s * self.patience, self._unexpected_panic)[0]
+        return self.record.wait(look, "event 'ready'", timeout_s, self._unexpected_panic)[0]
 
     def mark(self) -> int:
         return self.record.mark()

@@ -65,10 +65,11 @@ class MqttClient:
         self._client.loop_start()
         with self._condition:
             self._condition.wait_for(lambda: self._subscribed or self._refused, timeout_s)
-            if self._refused:
-                raise BenchError(f"the broker at {self._host}:{self._port} refused us: {self._refused}")
-            if not self._subscribed:
-                raise BenchError(f"the broker at {self._host}:{self._port} did not confirm the subscription")
+            why = f"refused us: {self._refused}" if self._refused else "did not confirm the subscription"
+            if self._subscribed:
+                return
+        self.close()  # or its thread would try again for ever
+        raise BenchError(f"the broker at {self._host}:{self._port} {why}")
 
     def post(self, topic: str, payload: bytes | str, qos: int = 1) -> None:
         """Without waiting for the broker: for many at once."""

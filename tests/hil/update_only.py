@@ -12,7 +12,7 @@ from pytest_hil.rig import Rig
 from pytest_hil.services.image_server import ReplyHandler, plain_reply
 from pytest_hil.streams import CONTROL_PORT, STREAM_PORT, StreamPlan
 
-from .expectations import EVENT_SLACK_S, PHASE_LIMIT_MS, assert_every_frame_whole, stopped
+from .expectations import EVENT_SLACK_S, PHASE_LIMIT_MS, assert_every_frame_whole, stopped, was_reset_by
 
 GIVE_UP_MS = 2 * PHASE_LIMIT_MS  # a handler that does not end is not handed to the server's own stop
 ANSWER_S = 0.3  # a server that runs answers within some ms
@@ -58,7 +58,7 @@ def gives_up_and_restarts(rig: Rig, since: int) -> Event:
     restart = rig.console.wait_event("restart", EVENT_SLACK_S, since)
     assert restart["why"] == "update_only", f"restarted for another reason: {restart}"
     boot = rig.console.wait_event("boot", EVENT_SLACK_S, restart.at_line)
-    assert boot["reset_reason"] == "SW", f"reset reason {boot['reset_reason']}"
+    was_reset_by(rig, boot, "SW")
     assert boot["version"] != rig.image("update").version, "nothing was downloaded yet, and the new image runs"
     rig.console.wait_event("update_only", EVENT_SLACK_S, boot.at_line)
     return boot

@@ -294,6 +294,20 @@ def test_a_board_that_never_gets_ready_is_the_firmwares_fault(
     assert outcomes(pytester) == {"test_it": "failed"}
 
 
+@pytest.mark.parametrize(("ready_s", "outcome"), [(1, "failed"), (30, "passed")])
+def test_the_bench_says_how_long_a_board_may_take_to_be_ready(
+    run: Run, pytester: pytest.Pytester, board_does: Callable[..., None], ready_s: int, outcome: str
+) -> None:
+    board_does(BOOT, "pause 1.5", READY)
+    bench = pytester.path / "bench.toml"
+    bench.write_text(f'[boards.native]\nkind = "native"\npatience = 0.1\nready_s = {ready_s}\n')
+    run("def test_it(board):\n    pass\n")
+    (test,) = results(pytester)["tests"]
+    assert test["outcome"] == outcome, test["failure"]
+    if outcome == "failed":
+        assert "of 1 s for event 'ready'" in test["failure"]
+
+
 def test_skipped_and_failed_are_told_apart(
     run: Run, pytester: pytest.Pytester, board_does: Callable[..., None]
 ) -> None:
@@ -365,7 +379,7 @@ def test_a_board_whose_first_lines_were_lost_is_ready_when_its_status_says_so(
     run: Run, pytester: pytest.Pytester, board_does: Callable[..., None], state: str, outcome: str
 ) -> None:
     board_does(*(step for n in range(7, 15) for step in (f'print @hil {{"n":{n},"t":{n}00,"ev":"beat"}}', "pause 0.2")))
-    (pytester.path / "bench.toml").write_text('[boards.native]\nkind = "native"\npatience = 0.1\n')
+    (pytester.path / "bench.toml").write_text('[boards.native]\nkind = "native"\nready_s = 1\n')
     run(LOST_HEAD.format(state=state))
     (test,) = results(pytester)["tests"]
     assert test["outcome"] == outcome, test["failure"]

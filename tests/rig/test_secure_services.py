@@ -8,6 +8,7 @@ import json
 import socket
 import stat
 import struct
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -86,7 +87,8 @@ def test_a_broker_with_access_lets_in_who_knows_the_password_and_nobody_else(
             intruder = MqttClient(broker.host, broker.port, "hil/#", other)
             with pytest.raises(BenchError, match=complaint):
                 intruder.connect(1.0)
-            intruder.close()
+            left = [thread for thread in threading.enumerate() if thread.name.startswith("paho")]
+            assert left == [], "whoever was refused goes on asking"
         trust = authority.trust(HERE)
         with (
             socket.create_connection((broker.host, broker.port), 5) as plain,
