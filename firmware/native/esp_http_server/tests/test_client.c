@@ -142,6 +142,23 @@ void test_handle(httpd_handle_t server, httpd_method_t method, const char *uri, 
     TEST_EQ(ESP_OK, httpd_register_uri_handler(server, &registration));
 }
 
+size_t test_client_count(httpd_handle_t server, int fds[8])
+{
+    size_t count = 8;
+    TEST_EQ(ESP_OK, httpd_get_client_list(server, &count, fds));
+    return count;
+}
+
+void test_wait_for_clients(httpd_handle_t server, size_t wanted)
+{
+    int fds[8];
+    int64_t end_ms = test_now_ms() + 2000;
+    while (test_client_count(server, fds) != wanted) {
+        TEST_TRUE(test_now_ms() < end_ms);
+        test_sleep_ms(10);
+    }
+}
+
 /* ---- Client ----------------------------------------------------------------------------------------------------- */
 
 static void limit_receive(int fd, uint32_t ms)

@@ -63,6 +63,11 @@ httpd_handle_t test_start(const httpd_config_t *config);
 int64_t test_stop(httpd_handle_t server);
 void test_handle(httpd_handle_t server, httpd_method_t method, const char *uri, esp_err_t (*handler)(httpd_req_t *));
 
+/** httpd_get_client_list(). @return how many of @p fds were filled in */
+size_t test_client_count(httpd_handle_t server, int fds[8]);
+/** Waits until the server has so many. */
+void test_wait_for_clients(httpd_handle_t server, size_t wanted);
+
 /* ---- Client ----------------------------------------------------------------------------------------------------- */
 
 /** A connected socket; receiving gives up after two seconds. */

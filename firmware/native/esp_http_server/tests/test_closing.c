@@ -40,30 +40,13 @@ static void begin(void)
     test_log_clear();
 }
 
-static size_t client_count(int fds[8])
-{
-    size_t count = 8;
-    TEST_EQ(ESP_OK, httpd_get_client_list(server, &count, fds));
-    return count;
-}
-
-static void wait_for_clients(size_t wanted)
-{
-    int fds[8];
-    int64_t end_ms = test_now_ms() + 2000;
-    while (client_count(fds) != wanted) {
-        TEST_TRUE(test_now_ms() < end_ms);
-        test_sleep_ms(10);
-    }
-}
-
 static void trigger_close_ends_a_served_session(void)
 {
     begin();
     int fds[8];
     int fd = client_connect(TEST_PORT);
     client_expect_get(fd, "/hello", "hello");
-    TEST_EQ(1, client_count(fds));
+    TEST_EQ(1, test_client_count(server, fds));
     TEST_EQ(ESP_OK, httpd_sess_update_lru_counter(server, fds[0]));
     TEST_EQ(ESP_ERR_NOT_FOUND, httpd_sess_update_lru_counter(server, 1000));
     TEST_EQ(ESP_ERR_NOT_FOUND, httpd_sess_trigger_close(server, 1000));
@@ -78,8 +61,8 @@ static void trigger_close_spares_a_session_without_a_request(void)
     begin();
     int fds[8];
     int fd = client_connect(TEST_PORT);
-    wait_for_clients(1);
-    TEST_EQ(1, client_count(fds));
+    test_wait_for_clients(server, 1);
+    TEST_EQ(1, test_client_count(server, fds));
     TEST_EQ(ESP_OK, httpd_sess_trigger_close(server, fds[0]));
     TEST_TRUE(client_quiet(fd, 200));
     client_expect_get(fd, "/hello", "hello");
@@ -102,7 +85,7 @@ static void trigger_close_can_hit_a_newer_client(void)
     int fds[8];
     int meant = client_connect(TEST_PORT);
     client_expect_get(meant, "/hello", "hello");
-    TEST_EQ(1, client_count(fds));
+    TEST_EQ(1, test_client_count(server, fds));
     int meant_fd = fds[0];
     int busy = client_connect(TEST_PORT);
     client_send(busy, "GET /stay HTTP/1.1\r\nHost: board\r\n\r\n");
@@ -132,12 +115,12 @@ static void a_session_closed_by_a_stranger_is_cleaned_up(void)
     int fds[8];
     int lost = client_connect(TEST_PORT);
     client_expect_get(lost, "/hello", "hello");
-    TEST_EQ(1, client_count(fds));
+    TEST_EQ(1, test_client_count(server, fds));
     int lost_fd = fds[0];
     int other = client_connect(TEST_PORT);
     client_expect_get(other, "/hello", "hello");
     close(lost_fd);
-    wait_for_clients(1);
+    test_wait_for_clients(server, 1);
     TEST_TRUE(test_logged("httpd_server: error in select (9)"));
     client_expect_get(other, "/hello", "hello");
     close(lost);

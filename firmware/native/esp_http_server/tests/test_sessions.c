@@ -27,23 +27,6 @@ static void begin_with(const httpd_config_t *config)
     test_log_clear();
 }
 
-static size_t client_count(int fds[8])
-{
-    size_t count = 8;
-    TEST_EQ(ESP_OK, httpd_get_client_list(server, &count, fds));
-    return count;
-}
-
-static void wait_for_clients(size_t wanted)
-{
-    int fds[8];
-    int64_t end_ms = test_now_ms() + 2000;
-    while (client_count(fds) != wanted) {
-        TEST_TRUE(test_now_ms() < end_ms);
-        test_sleep_ms(10);
-    }
-}
-
 /* ---- How many --------------------------------------------------------------------------------------------------- */
 
 static void a_full_table_makes_clients_wait(void)
@@ -132,7 +115,7 @@ static void close_fn_is_to_close_by_itself(void)
     client_send(fd, "GET /nothing HTTP/1.1\r\nHost: board\r\n\r\n");
     TEST_TRUE(client_read_until(fd, answer, sizeof(answer), "given URI"));
     TEST_TRUE(test_wait(&closed, 1, 1000));
-    wait_for_clients(0);
+    test_wait_for_clients(server, 0);
     TEST_TRUE(client_quiet(fd, 200)); /* the session is over, its socket is not */
     close(opened_fd);
     TEST_EQ(0, client_read_to_end(fd, answer, sizeof(answer), 1000));
