@@ -52,7 +52,7 @@ def judge(
         reasons += _too_flaky(boards, of_kind)
         reasons += uncovered(name, boards, of_kind)
         reasons += missing_upgrades(name, policy.chain, of_kind)
-        figures = list(margins(name, boards, policy.slow_updates, of_kind))
+        figures = list(margins(name, boards, policy.disturbed_networks, of_kind))
         verdict.margins += [*figures, *coverage(name, boards, of_kind)]
         reasons += [Reason(margin.what, _over(margin)) for margin in figures if not margin.holds]
     for target in images:

@@ -27,21 +27,17 @@ def percentile(figures: Sequence[Figure], share: float) -> Figure | None:
     return ranked[max(math.ceil(share * len(ranked)), 1) - 1] if ranked else None
 
 
-def margins(name: str, boards: Boards, slow_updates: Sequence[str], checked: Sequence[Checked]) -> Iterator[Margin]:
-    """`checked`: the scenarios of one kind of board. Figures are taken from clean promises, the share of all; those of
-    updates not from scenarios that a pattern of `slow_updates` names.
+def margins(name: str, boards: Boards, disturbed: Sequence[str], checked: Sequence[Checked]) -> Iterator[Margin]:
+    """`checked`: the scenarios of one kind of board. Figures are taken from clean promises, the share of all; heap and
+    update time not where a pattern of `disturbed` says that the network was.
     """
     limits = boards.limits
     promises = [(one.test.id, one.evidence) for one in checked if one.evidence and one.test.kind == "promise"]
     stops = [(figure, forced) for test_id, evidence in promises for figure, forced in stop_times(test_id, evidence)]
     unforced = [figure for figure, forced in stops if not forced]
-    heap = [figure for test_id, evidence in promises for figure in heap_missing(test_id, evidence)]
-    updates = [
-        figure
-        for test_id, evidence in promises
-        if not any(matches(pattern, test_id) for pattern in slow_updates)
-        for figure in update_times(test_id, evidence)
-    ]
+    calm = [(at, evidence) for at, evidence in promises if not any(matches(pattern, at) for pattern in disturbed)]
+    heap = [figure for test_id, evidence in calm for figure in heap_missing(test_id, evidence)]
+    updates = [figure for test_id, evidence in calm for figure in update_times(test_id, evidence)]
     for what, limit, figure, unit in (
         ("stop, p99", limits.stop_p99_ms, percentile([figure for figure, _ in stops], 0.99), "ms"),
         ("stop that forced nobody, p99", limits.unforced_stop_p99_ms, percentile(unforced, 0.99), "ms"),

@@ -113,14 +113,18 @@ class Policy(_Table):
 
     keys: Annotated[list[Text], Field(min_length=1)]  # public keys of benches, as files beside gate.toml
     max_age_days: float = Field(gt=0)
-    unclean_ends: list[
-        Text
-    ] = []  # promises in which clients may be cut off: they cut the board's power, or its network
-    slow_updates: list[Text] = []  # promises that slow the update down on purpose: not held to ota_max_ms
+    unclean_ends: list[Text] = []  # promises in which clients may be cut off
+    # Promises that disturb the network: clients may be cut off, an update takes its time, and what is on its way holds
+    # memory; they are held neither to ota_max_ms nor to heap_missing_bytes.
+    disturbed_networks: list[Text] = []
     controls: Annotated[list[Control], Field(min_length=1)]
     control_image: ControlImage
     chain: Chain
     boards: Annotated[dict[Text, Boards], Field(min_length=1)]
+
+    def lets_clients_go_in_order(self, test_id: str) -> bool:
+        """Whether every client that is being served when a stop begins must be."""
+        return not any(matches(pattern, test_id) for pattern in (*self.unclean_ends, *self.disturbed_networks))
 
     def control(self, test_id: str) -> Control | None:
         return next((control for control in self.controls if matches(control.scenario, test_id)), None)

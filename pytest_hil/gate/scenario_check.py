@@ -125,7 +125,7 @@ def _logs(run: SignedRun, test: RecordedTest, evidence: Evidence, policy: Policy
     if control:
         yield from _shows(control, evidence, forgiven)
     yield from _boots(run, test, evidence, policy)
-    if test.kind == "promise" and not any(matches(pattern, test.id) for pattern in policy.unclean_ends):
+    if test.kind == "promise" and policy.lets_clients_go_in_order(test.id):
         yield from _clients(evidence)
 
 

@@ -163,14 +163,28 @@ def test_a_limit_that_does_not_hold(bench: Bench, limit: str, value: str, reason
     assert re.match(reason, told), told
 
 
-def test_what_is_slow_on_purpose_is_not_held_to_the_time_of_an_update(bench: Bench) -> None:
+def test_a_disturbed_network_costs_time_and_memory_and_clients_and_that_is_all(bench: Bench) -> None:
+    """Not more than that: its stop is held to its limit like any other."""
     bench.alter_log(FIRST, lambda text: text.replace('"t": 441', '"t": 20441').replace('"t": 451', '"t": 20451'))
+    bench.alter_log(FIRST, lambda text: text.replace('"heap_after": 199000', '"heap_after": 99000'))
+    bench.log(FIRST, "clients.json").write_text(json.dumps([client("mjpeg", 0, "reset")]))
     bench.redigest(recompute=True)
-    (told,) = bench.reasons()
-    assert told.startswith("native: update, longest: 20300 ms, limit 10000"), told
-    bench.policy.write_text(f'slow_updates = ["{FIRST}"]\n{bench.policy.read_text()}')
+    assert f"{FIRST}: mjpeg client 0: reset, promised was complete" in bench.reasons()
+    text = bench.policy.read_text()
+    bench.policy.write_text(f'unclean_ends = ["{FIRST}"]\n{text}')
+    reasons = bench.reasons()
+    assert len(reasons) == 2
+    assert any(reason.startswith("native: update, longest: 20300 ms, limit 10000") for reason in reasons), reasons
+    assert any(reason.startswith("native: heap not free again: 100900 bytes, limit 4096") for reason in reasons), (
+        reasons
+    )
+    bench.policy.write_text(f'disturbed_networks = ["{FIRST}"]\n{text}')
     assert bench.reasons() == []
     assert max(m.value or 0 for m in bench.judged().verdict.margins if m.what.endswith("longest")) == 300
+    bench.policy.write_text(
+        f'disturbed_networks = ["{FIRST}"]\n{text.replace("stop_p99_ms = 2200", "stop_p99_ms = 101")}'
+    )
+    assert any("stop, p99: 102 ms" in reason for reason in bench.reasons())
 
 
 def test_an_observation_may_run_any_image_and_counts_for_none(bench: Bench) -> None:

@@ -140,7 +140,7 @@ def test_the_policy_of_this_repository_takes_the_faults_too(pytester: pytest.Pyt
     collected = _collected(pytester, "-m", "not slow")
     controls = {test_id for test_id, kind in collected.items() if kind == "control"}
     assert controls == {test_id for test_id in collected if policy.control(test_id)}
-    for pattern in (*policy.unclean_ends, *policy.slow_updates):
+    for pattern in (*policy.unclean_ends, *policy.disturbed_networks):
         assert any(matches(pattern, test_id) for test_id in collected), f"{pattern} names no scenario"
 
 
