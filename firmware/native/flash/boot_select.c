@@ -208,6 +208,9 @@ static void note_first_boot(struct boot *b, int slot)
 
 static bool try_slot(struct boot *b, int slot)
 {
+    if (slot >= MAX_SLOTS) {
+        return false; /* the table may name a slot twice, and counts more of them than there can be, as ESP-IDF does */
+    }
     const esp_partition_info_t *part = slot == FACTORY ? &b->factory : &b->ota[slot];
 
     if (part->pos.size == 0) {

@@ -45,6 +45,14 @@ const char *__tsan_default_suppressions(void)
          */
         "race:^event_callback$\n"
         /*
+         * netif.c:854, 937, 998 and 1036 change a bit of netif->flags in lwIP's task, while tcpip_input() (tcpip.c:286)
+         * looks in the driver's task for two others, which nobody changes.
+         */
+        "race:^netif_set_up$\n"
+        "race:^netif_set_down$\n"
+        "race:^netif_set_link_up$\n"
+        "race:^netif_set_link_down$\n"
+        /*
          * The port's httpd_session.c and httpd_ws.c, as ESP-IDF's: httpd_ws_get_fd_info(), httpd_get_client_list(),
          * httpd_ws_send_frame_async() and httpd_sess_trigger_close() read the table of sessions from any task, without
          * a lock, while the server's task changes it. What they find may be out of date; it stays memory of the server.
