@@ -183,9 +183,20 @@ def in_state(pid: int, state: str) -> bool:
     return True
 
 
-def cpu_s(pid: int) -> float:
+def _cpu_s(pid: int) -> float:
     user, system = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[11:13]
     return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
+def cpu_while_idle_s(pid: int, time_s: float) -> float:
+    """Processor time of a process with nothing to do: time itself is what the test is about."""
+    before = _cpu_s(pid)
+    time.sleep(time_s)
+    return _cpu_s(pid) - before
+
+
+def written_bytes(pid: int) -> int:
+    return int(dict(line.split(": ") for line in Path(f"/proc/{pid}/io").read_text().splitlines())["wchar"])
 
 
 def flash_file(folder: Path) -> Path:

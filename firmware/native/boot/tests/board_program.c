@@ -101,6 +101,20 @@ static void ask_first_listen_later(void)
     printf("answered %u\n", answered);
 }
 
+static void await_stopped(pid_t pid)
+{
+    char path[32], state = 0;
+    snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+    while (state != 'T') { /* there is no event for that */
+        FILE *file = fopen(path, "r");
+        if (file == NULL || fscanf(file, "%*d (%*[^)]) %c", &state) != 1) {
+            _exit(1);
+        }
+        fclose(file);
+        usleep(1000);
+    }
+}
+
 static void fork_two(void)
 {
     pid_t in_group = fork();
@@ -182,7 +196,7 @@ static void obey(char *line)
     } else if (strcmp(word, "reset_and_die") == 0) {
         struct board_request request = {.op = BOARD_OP_RESET, .arg = a};
         printf("soon\n");
-        usleep(300000); /* the test stops the supervisor meanwhile */
+        await_stopped(getppid()); /* the supervisor, by the test */
         send(BOARD_FD_LINK, &request, BOARD_REQUEST_HEAD, 0);
         _exit(9);
     } else if (strcmp(word, "erase") == 0) {

@@ -8,7 +8,7 @@ import signal
 import time
 import unittest
 
-from board import PROGRAM, Board, cpu_s, flash_file, is_alive, new_folder, wait_until
+from board import PROGRAM, Board, cpu_while_idle_s, flash_file, is_alive, new_folder, wait_until
 
 POWERON, SW, PANIC, UNKNOWN = 1, 3, 4, 0
 
@@ -111,17 +111,13 @@ class Boot(unittest.TestCase):
         board = self.start()
         board.say("close")
         board.control.do("status")
-        cpu_before = cpu_s(board.process.pid)
-        time.sleep(0.5)
-        self.assertLess(cpu_s(board.process.pid) - cpu_before, 0.1, "the supervisor spins on closed descriptors")
+        self.assertLess(cpu_while_idle_s(board.process.pid, 0.5), 0.1, "the supervisor spins on closed descriptors")
         board.control.do("reset")
         board.console.expect(r"^program \d+")
 
     def test_idle_costs_nothing(self) -> None:
         board = self.start("--forward", "127.0.0.1:0:80")
-        cpu_before = cpu_s(board.process.pid)
-        time.sleep(2)
-        self.assertLessEqual(cpu_s(board.process.pid) - cpu_before, 0.02, "1 % of a core")
+        self.assertLessEqual(cpu_while_idle_s(board.process.pid, 2), 0.02, "1 % of a core")
 
     def test_exit_code_of_a_test_program(self) -> None:
         for say, code in (("exit 0", 0), ("exit 7", 7), ("return 5", 5)):
