@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "board_test.h"
+#include "client.h"
 #include "esp_event.h"
 #include "esp_netif.h"
 #include "esp_timer.h"
@@ -25,34 +25,9 @@ _Atomic bool memory_may_fail;
 _Atomic bool filled;
 esp_err_t (*server_stop_fn)(httpd_handle_t) = httpd_stop;
 
-#define WAKINGS 4 /* in a row, from the call to the last client's end */
-
-static _Atomic uint32_t latest_ms; /* the worst since the server was started */
-
-static void watch_the_host(void *arg)
-{
-    (void)arg;
-    for (;;) {
-        int64_t since_us = esp_timer_get_time();
-        vTaskDelay(1);
-        int64_t late = (esp_timer_get_time() - since_us) / 1000 - portTICK_PERIOD_MS;
-        if (late > 1 && (uint32_t)late > atomic_load(&latest_ms)) { /* a millisecond is usual */
-            atomic_store(&latest_ms, (uint32_t)late);
-        }
-    }
-}
-
-uint32_t late_ms(void)
-{
-    if (board_argc > 3 && strcmp(board_argv[3], "--strict") == 0) {
-        return 0;
-    }
-    return WAKINGS * atomic_load(&latest_ms);
-}
-
 void network_up(void)
 {
-    TEST_TRUE(xTaskCreate(watch_the_host, "watch", 4096, NULL, 5, NULL) == pdPASS);
+    in_time_watch();
     TEST_EQ(ESP_OK, esp_netif_init());
     TEST_EQ(ESP_OK, esp_event_loop_create_default());
 }
@@ -196,14 +171,14 @@ void server_start_again(void)
     server_start_with_close_fn(NULL);
 }
 
-static esp_err_t start_plain(httpd_handle_t *out, void *config)
+esp_err_t start_plain(httpd_handle_t *out, void *config)
 {
     return httpd_start(out, config);
 }
 
 void server_start_with_close_fn(httpd_close_func_t close_fn)
 {
-    atomic_store(&latest_ms, 0);
+    in_time_begin();
     httpd_config_t config = HTTPD_DEFAULT_CONFIG();
     config.server_port = PORT;
     config.send_wait_timeout = 5;
@@ -254,13 +229,34 @@ httpd_graceful_stop_report_t server_stop_ok(void)
     httpd_graceful_stop_report_t report;
     int64_t since_us = esp_timer_get_time();
     TEST_EQ(ESP_OK, httpd_graceful_stop_stop(gs, &report));
-    TEST_WITHIN(0, DRAIN_MS + SHUTDOWN_MS + STOP_MS + SLACK_MS, (esp_timer_get_time() - since_us) / 1000);
+    IN_TIME(0, DRAIN_MS + SHUTDOWN_MS + STOP_MS + SLACK_MS, (esp_timer_get_time() - since_us) / 1000);
     TEST_EQ(PORT, report.port);
     TEST_EQ(ESP_OK, report.err);
     TEST_EQ(0, report.remaining);
     TEST_TRUE(report.heap_after > report.heap_before);
     TEST_TRUE(httpd_graceful_stop_server(gs) == NULL);
     return report;
+}
+
+static void calling_task(void *arg)
+{
+    caller_t *caller = arg;
+    caller->err = httpd_graceful_stop_stop(gs, &caller->report);
+    xSemaphoreGive(caller->done);
+    vTaskDelete(NULL);
+}
+
+void caller_begin(caller_t *caller)
+{
+    caller->done = xSemaphoreCreateBinary();
+    TEST_TRUE(xTaskCreate(calling_task, "caller", 4096, caller, 5, &caller->task) == pdPASS);
+}
+
+void caller_end(caller_t *caller)
+{
+    TEST_TRUE(xSemaphoreTake(caller->done, pdMS_TO_TICKS(PATIENCE_MS)) == pdTRUE);
+    vSemaphoreDelete(caller->done);
+    TEST_EQ(ESP_OK, caller->err);
 }
 
 static void expire(void *arg)

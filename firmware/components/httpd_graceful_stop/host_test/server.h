@@ -19,7 +19,10 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
+#include "freertos/semphr.h"
+#include "freertos/task.h"
 #include "httpd_graceful_stop.h"
+#include "in_time.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define HOST_SLOWNESS 4 /* what takes no time otherwise takes some */
@@ -27,22 +30,26 @@
 #define HOST_SLOWNESS 1
 #endif
 
-#define PORT        8080
-#define DRAIN_MS    400
-#define SHUTDOWN_MS 400
-#define STOP_MS     400
-#define SLACK_MS    (200 + late_ms()) /* what a stop may take on top of its limits */
-#define POLL_MS     (100 + PROMPT_MS) /* httpd_stop() looks every 100 ms */
+#define PORT                      8080
+#define DRAIN_MS                  400
+#define SHUTDOWN_MS               400
+#define STOP_MS                   400
+#define SLACK_MS                  200               /* what a stop may take on top of its limits */
+#define POLL_MS                   (100 + PROMPT_MS) /* httpd_stop() looks every 100 ms */
 /*
  * What ends without a limit being waited out needs no tick: the helper pings the server's task, which does what there
  * is to do and wakes the helper. A handler's own pause of one tick (10 ms) may come before. The next ping is due after
  * 50 ms, so this is also the proof that the first one was enough: none came late, none was lost.
  */
-#define PROMPT_MS   (45 * HOST_SLOWNESS + late_ms())
+#define PROMPT_MS                 (45 * HOST_SLOWNESS)
 /* From the drain limit until all has been cut: the limit is rounded up to the next tick, then the same again. */
-#define CUT_MS      (10 + PROMPT_MS)
-#define FRAME_END   "--end of frame--"
-#define STREAM_END  "--end of stream--\r\n0\r\n\r\n"
+#define CUT_MS                    (10 + PROMPT_MS)
+/* What did not end was cut at the drain limit, and then all was over. */
+#define CHECK_CUT(report)         IN_TIME(DRAIN_MS, DRAIN_MS + CUT_MS, (report).phase_ms[0] + (report).phase_ms[1])
+/* All ended by themselves, in that time. */
+#define CHECK_DRAINED(report, ms) IN_TIME(0, ms, (report).phase_ms[HTTPD_GRACEFUL_STOP_DRAIN])
+#define FRAME_END                 "--end of frame--"
+#define STREAM_END                "--end of stream--\r\n0\r\n\r\n"
 
 extern httpd_graceful_stop_handle_t gs;
 extern _Atomic unsigned frame_ms;
@@ -54,12 +61,6 @@ extern esp_err_t (*server_stop_fn)(httpd_handle_t); /* httpd_stop, or what a tes
 
 /** Brings lwIP and the event loop up; once a program. */
 void network_up(void);
-
-/**
- * What the limits of a test have to allow a machine that is busy with other things: nothing on an idle one. A task that
- * only sleeps sees how late the host wakes it; a stop is a chain of such wakings. With "--only NAME --strict": nothing.
- */
-uint32_t late_ms(void);
 
 /** Makes the object and starts the server with all handlers. */
 void server_start(void);
@@ -76,6 +77,22 @@ httpd_graceful_stop_report_t server_stop_ok(void);
 
 /** The part of a streaming handler after its headers. @return what the handler is to return */
 esp_err_t stream_frames(httpd_req_t *req);
+
+/* A call of stop() by a task of its own. */
+typedef struct {
+    httpd_graceful_stop_report_t report; /* when it has returned */
+    esp_err_t err;
+    TaskHandle_t task;
+    SemaphoreHandle_t done;
+} caller_t;
+
+void caller_begin(caller_t *caller);
+
+/** Waits until it has returned ESP_OK. */
+void caller_end(caller_t *caller);
+
+/** httpd_start(), for httpd_graceful_stop_start_with(). */
+esp_err_t start_plain(httpd_handle_t *out, void *config);
 
 /** Lets connections that are closing (TIME-WAIT and before it) expire now instead of in two minutes. */
 void expire_closing_connections(void);

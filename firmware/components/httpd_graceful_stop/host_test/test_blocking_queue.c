@@ -73,7 +73,7 @@ static client_t *hold_and_fill(const char *path)
 static void check_cut(httpd_graceful_stop_report_t report, uint32_t more_ms)
 {
     TEST_EQ(1, report.forced_count);
-    TEST_WITHIN(DRAIN_MS, DRAIN_MS + more_ms + CUT_MS, report.phase_ms[0] + report.phase_ms[1]);
+    IN_TIME(DRAIN_MS, DRAIN_MS + more_ms + CUT_MS, report.phase_ms[0] + report.phase_ms[1]);
 }
 
 static void cooperative_stream_ends_at_once(void)
@@ -82,7 +82,7 @@ static void cooperative_stream_ends_at_once(void)
     client_t *client = client_stream(PORT, "/stream");
     httpd_graceful_stop_report_t report = server_stop_ok();
     TEST_EQ(0, report.forced_count);
-    TEST_WITHIN(0, PROMPT_MS, report.phase_ms[HTTPD_GRACEFUL_STOP_DRAIN]);
+    CHECK_DRAINED(report, PROMPT_MS);
     end_with_room(client);
 }
 
@@ -120,7 +120,7 @@ static void never_ending_handler_times_out_and_a_retry_succeeds(void)
         int64_t since_us = esp_timer_get_time();
         TEST_EQ(ESP_ERR_TIMEOUT, httpd_graceful_stop_stop(gs, &report));
         TEST_EQ(1, report.remaining);
-        TEST_WITHIN(0, DRAIN_MS + SHUTDOWN_MS + STOP_MS + SLACK_MS, (esp_timer_get_time() - since_us) / 1000);
+        IN_TIME(0, DRAIN_MS + SHUTDOWN_MS + STOP_MS + SLACK_MS, (esp_timer_get_time() - since_us) / 1000);
     }
     atomic_store(&never_release, true);
     server_stop_ok();
@@ -130,10 +130,10 @@ static void never_ending_handler_times_out_and_a_retry_succeeds(void)
 void app_main(void)
 {
     network_up();
-    TEST_RUN(cooperative_stream_ends_at_once);
-    TEST_RUN(deaf_stream_is_cut_at_the_drain_limit);
-    TEST_RUN(deaf_stream_is_cut_though_the_queue_is_full);
-    TEST_RUN(drop_in_stream_is_cut_though_the_queue_is_full);
-    TEST_RUN(never_ending_handler_times_out_and_a_retry_succeeds);
+    TIMED_RUN(cooperative_stream_ends_at_once);
+    TIMED_RUN(deaf_stream_is_cut_at_the_drain_limit);
+    TIMED_RUN(deaf_stream_is_cut_though_the_queue_is_full);
+    TIMED_RUN(drop_in_stream_is_cut_though_the_queue_is_full);
+    TIMED_RUN(never_ending_handler_times_out_and_a_retry_succeeds);
     TEST_END();
 }

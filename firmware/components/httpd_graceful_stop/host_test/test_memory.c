@@ -286,11 +286,11 @@ void app_main(void)
     client_close(client_stream(PORT, "/hello"));
     server_stop_ok();
     server_end();
-    TEST_RUN(create_works_or_leaves_nothing);
-    TEST_RUN(start_and_register_work_or_leave_nothing);
-    TEST_RUN(register_works_or_leaves_nothing);
-    TEST_RUN(queued_work_is_run_cancelled_or_refused);
-    TEST_RUN(async_request_works_or_ends);
-    TEST_RUN(stop_works_or_a_retry_does);
+    TIMED_RUN(create_works_or_leaves_nothing);
+    TIMED_RUN(start_and_register_work_or_leave_nothing);
+    TIMED_RUN(register_works_or_leaves_nothing);
+    TIMED_RUN(queued_work_is_run_cancelled_or_refused);
+    TIMED_RUN(async_request_works_or_ends);
+    TIMED_RUN(stop_works_or_a_retry_does);
     TEST_END();
 }

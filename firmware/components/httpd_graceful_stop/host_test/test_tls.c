@@ -44,7 +44,7 @@ static void reading_stream_ends_on_a_whole_frame(void)
     TEST_TRUE(ends_with(client, STREAM_END));
     TEST_EQ(1, report.sessions);
     TEST_EQ(0, report.forced_count);
-    TEST_WITHIN(0, PROMPT_MS, report.phase_ms[HTTPD_GRACEFUL_STOP_DRAIN]);
+    CHECK_DRAINED(report, PROMPT_MS);
     tls_client_close(client);
     server_end();
 }
@@ -58,7 +58,7 @@ static void deaf_stream_is_cut_at_the_drain_limit(void)
     httpd_graceful_stop_report_t report = server_stop_ok();
     TEST_TRUE(tls_client_wait_end(client, PATIENCE_MS));
     TEST_EQ(1, report.forced_count);
-    TEST_WITHIN(DRAIN_MS, DRAIN_MS + POLL_MS, report.phase_ms[0] + report.phase_ms[1]);
+    IN_TIME(DRAIN_MS, DRAIN_MS + POLL_MS, report.phase_ms[0] + report.phase_ms[1]);
     tls_client_close(client);
     server_end();
 }
@@ -70,7 +70,7 @@ static void stalled_reader_is_forced_at_the_drain_limit(void)
     wait_for_stall();
     httpd_graceful_stop_report_t report = server_stop_ok();
     TEST_EQ(1, report.forced_count);
-    TEST_WITHIN(DRAIN_MS, DRAIN_MS + CUT_MS, report.phase_ms[0] + report.phase_ms[1]);
+    CHECK_CUT(report);
     tls_client_close(client);
     server_end();
 }
@@ -87,7 +87,7 @@ static void idle_clients_cost_nothing(void)
     httpd_graceful_stop_report_t report = server_stop_ok();
     TEST_EQ(3, report.sessions);
     TEST_EQ(0, report.forced_count);
-    TEST_WITHIN(0, PROMPT_MS, report.phase_ms[HTTPD_GRACEFUL_STOP_DRAIN]);
+    CHECK_DRAINED(report, PROMPT_MS);
     for (int i = 0; i < 3; i++) {
         TEST_TRUE(tls_client_wait_end(clients[i], PATIENCE_MS));
         tls_client_close(clients[i]);
@@ -211,7 +211,7 @@ static void silent_in_the_handshake(const char *first_bytes)
         httpd_graceful_stop_report_t report;
         int64_t since_us = esp_timer_get_time();
         TEST_EQ(ESP_ERR_TIMEOUT, httpd_graceful_stop_stop(gs, &report));
-        TEST_WITHIN(0, LIMITS_MS, (esp_timer_get_time() - since_us) / 1000);
+        IN_TIME(0, LIMITS_MS, (esp_timer_get_time() - since_us) / 1000);
         TEST_EQ(ESP_ERR_TIMEOUT, report.err);
     }
     client_close(silent);
@@ -262,7 +262,7 @@ static void reading_stalled_and_idle_together(void)
     TEST_EQ(3, report.sessions);
     TEST_EQ(1, report.forced_count);
     TEST_EQ(0, atomic_load(&handlers_run));
-    TEST_WITHIN(DRAIN_MS, DRAIN_MS + POLL_MS, report.phase_ms[0] + report.phase_ms[1]);
+    IN_TIME(DRAIN_MS, DRAIN_MS + POLL_MS, report.phase_ms[0] + report.phase_ms[1]);
     tls_client_t *clients[] = {idle, waiting, stalled};
     for (size_t i = 0; i < sizeof(clients) / sizeof(clients[0]); i++) {
         TEST_TRUE(tls_client_wait_end(clients[i], PATIENCE_MS));
@@ -292,7 +292,7 @@ static esp_err_t stop_from_the_event_loop(void)
     int64_t since_us = esp_timer_get_time();
     TEST_EQ(ESP_OK, esp_event_post(TEST_EVENT, 0, NULL, 0, portMAX_DELAY));
     while (atomic_load(&loop_result) == -1) {
-        TEST_WITHIN(0, LIMITS_MS + 200, (esp_timer_get_time() - since_us) / 1000);
+        IN_TIME(0, LIMITS_MS + 200, (esp_timer_get_time() - since_us) / 1000);
         vTaskDelay(1);
     }
     TEST_EQ(ESP_OK, esp_event_handler_unregister(TEST_EVENT, 0, stop_in_the_loop));
@@ -332,19 +332,19 @@ void app_main(void)
 {
     network_up();
     tls_identity_make(&tls_server_identity);
-    TEST_RUN(reading_stream_ends_on_a_whole_frame);
-    TEST_RUN(deaf_stream_is_cut_at_the_drain_limit);
-    TEST_RUN(stalled_reader_is_forced_at_the_drain_limit);
-    TEST_RUN(idle_clients_cost_nothing);
-    TEST_RUN(websocket_gets_close_1001);
-    TEST_RUN(buffered_request_does_not_start_a_handler);
-    TEST_RUN(ten_starts_and_stops_cost_no_heap);
-    TEST_RUN(failed_handshake_closes_nobody_elses_socket);
-    TEST_RUN(silent_client_is_a_timeout_and_a_retry_works);
-    TEST_RUN(half_a_hello_is_a_timeout_and_a_retry_works);
-    TEST_RUN(silent_client_that_leaves_meanwhile_is_no_timeout);
-    TEST_RUN(reading_stalled_and_idle_together);
-    TEST_RUN(stop_from_the_event_loop_does_not_deadlock);
-    TEST_RUN(deaf_stream_stopped_from_the_event_loop_is_a_timeout);
+    TIMED_RUN(reading_stream_ends_on_a_whole_frame);
+    TIMED_RUN(deaf_stream_is_cut_at_the_drain_limit);
+    TIMED_RUN(stalled_reader_is_forced_at_the_drain_limit);
+    TIMED_RUN(idle_clients_cost_nothing);
+    TIMED_RUN(websocket_gets_close_1001);
+    TIMED_RUN(buffered_request_does_not_start_a_handler);
+    TIMED_RUN(ten_starts_and_stops_cost_no_heap);
+    TIMED_RUN(failed_handshake_closes_nobody_elses_socket);
+    TIMED_RUN(silent_client_is_a_timeout_and_a_retry_works);
+    TIMED_RUN(half_a_hello_is_a_timeout_and_a_retry_works);
+    TIMED_RUN(silent_client_that_leaves_meanwhile_is_no_timeout);
+    TIMED_RUN(reading_stalled_and_idle_together);
+    TIMED_RUN(stop_from_the_event_loop_does_not_deadlock);
+    TIMED_RUN(deaf_stream_stopped_from_the_event_loop_is_a_timeout);
     TEST_END();
 }

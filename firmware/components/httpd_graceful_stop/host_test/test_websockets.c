@@ -28,7 +28,7 @@ static void websocket_gets_close_1001(void)
     check_closed_1001(client);
     TEST_EQ(1, report.websockets);
     TEST_EQ(0, report.forced_count);
-    TEST_WITHIN(0, PROMPT_MS, report.phase_ms[HTTPD_GRACEFUL_STOP_DRAIN]);
+    CHECK_DRAINED(report, PROMPT_MS);
     client_close(client);
     server_end();
 }
@@ -46,12 +46,12 @@ static void stalled_websocket_does_not_delay_the_others(void)
     httpd_graceful_stop_report_t report = server_stop_ok();
     for (int i = 0; i < 2; i++) {
         check_closed_1001(reading[i]);
-        TEST_WITHIN(0, 55 + PROMPT_MS, (reading[i]->ended_us - since_us) / 1000);
+        IN_TIME(0, 55 + PROMPT_MS, (reading[i]->ended_us - since_us) / 1000);
         client_close(reading[i]);
     }
     TEST_EQ(2, report.websockets);
     TEST_EQ(1, report.forced_count);
-    TEST_WITHIN(DRAIN_MS, DRAIN_MS + CUT_MS, report.phase_ms[0] + report.phase_ms[1]);
+    CHECK_CUT(report);
     client_close(stalled);
     server_end();
 }
@@ -70,7 +70,7 @@ static void close_survives_frames_that_cross_it(void)
     httpd_graceful_stop_report_t report = server_stop_ok();
     check_closed_1001(client);
     /* None of those frames ended the session: the client's answer was waited for. */
-    TEST_WITHIN(90, 205 + PROMPT_MS, report.phase_ms[HTTPD_GRACEFUL_STOP_DRAIN]);
+    IN_TIME(90, 205 + PROMPT_MS, report.phase_ms[HTTPD_GRACEFUL_STOP_DRAIN]);
     TEST_TRUE(client_wait_end(streaming, PATIENCE_MS));
     TEST_EQ(CLIENT_FIN, atomic_load(&streaming->end));
     TEST_EQ(1, report.websockets);
@@ -98,9 +98,9 @@ static void gets_close_1001_beside(const char *request, bool reads)
     int64_t since_us = esp_timer_get_time();
     httpd_graceful_stop_report_t report = server_stop_ok();
     check_closed_1001(client);
-    TEST_WITHIN(0, reads ? DRAIN_MS + CUT_MS : CLOSE_BESIDE_MS, (client->ended_us - since_us) / 1000);
+    IN_TIME(0, reads ? DRAIN_MS + CUT_MS : CLOSE_BESIDE_MS, (client->ended_us - since_us) / 1000);
     TEST_EQ(1, report.forced_count);
-    TEST_WITHIN(DRAIN_MS, DRAIN_MS + CUT_MS, report.phase_ms[0] + report.phase_ms[1]);
+    CHECK_CUT(report);
     client_close(stream);
     client_close(client);
     server_end();
@@ -124,7 +124,7 @@ static void silent_websocket_is_cut_at_the_drain_limit(void)
     httpd_graceful_stop_report_t report = server_stop_ok();
     check_closed_1001(client);
     TEST_EQ(1, report.forced_count);
-    TEST_WITHIN(DRAIN_MS, DRAIN_MS + CUT_MS, report.phase_ms[0] + report.phase_ms[1]);
+    CHECK_CUT(report);
     client_close(client);
     server_end();
 }
@@ -183,13 +183,13 @@ static void push_that_a_client_stalls_does_not_delay_the_others_close(void)
     httpd_graceful_stop_report_t report = server_stop_ok();
     check_closed_1001(reading);
     check_closed_1001(bystander);
-    TEST_WITHIN(0, CLOSE_BESIDE_MS, (reading->ended_us - since_us) / 1000);
-    TEST_WITHIN(0, CLOSE_BESIDE_MS, (bystander->ended_us - since_us) / 1000);
+    IN_TIME(0, CLOSE_BESIDE_MS, (reading->ended_us - since_us) / 1000);
+    IN_TIME(0, CLOSE_BESIDE_MS, (bystander->ended_us - since_us) / 1000);
     /* Every frame whole (4 bytes of header), and the CLOSE (4 bytes) last. */
     TEST_EQ(atomic_load(&pushed_to_reader) * (sizeof(pushed) + 4) + 4, atomic_load(&reading->received));
     TEST_EQ(2, report.websockets);
     TEST_EQ(1, report.forced_count); /* the stalled one, which had its whole drain limit */
-    TEST_WITHIN(DRAIN_MS, DRAIN_MS + CUT_MS, report.phase_ms[0] + report.phase_ms[1]);
+    CHECK_CUT(report);
     client_close(reading);
     client_close(bystander);
     client_close(stalled);
@@ -240,7 +240,7 @@ static void close_waits_for_who_pushes_under_a_lease(void)
     /* Every frame whole (4 bytes of header, 300 of payload), and the CLOSE (4 bytes) last. */
     TEST_EQ(atomic_load(&pusher.frames) * 304 + 4, atomic_load(&client->received));
     TEST_EQ(0, report.forced_count);
-    TEST_WITHIN(80, 155 + PROMPT_MS, report.phase_ms[HTTPD_GRACEFUL_STOP_DRAIN]);
+    IN_TIME(80, 155 + PROMPT_MS, report.phase_ms[HTTPD_GRACEFUL_STOP_DRAIN]);
     client_close(client);
     server_end();
 }
@@ -248,13 +248,13 @@ static void close_waits_for_who_pushes_under_a_lease(void)
 void app_main(void)
 {
     network_up();
-    TEST_RUN(websocket_gets_close_1001);
-    TEST_RUN(stalled_websocket_does_not_delay_the_others);
-    TEST_RUN(close_survives_frames_that_cross_it);
-    TEST_RUN(websocket_beside_a_stalled_stream_gets_close_1001);
-    TEST_RUN(websocket_beside_a_deaf_stream_gets_close_1001);
-    TEST_RUN(silent_websocket_is_cut_at_the_drain_limit);
-    TEST_RUN(push_that_a_client_stalls_does_not_delay_the_others_close);
-    TEST_RUN(close_waits_for_who_pushes_under_a_lease);
+    TIMED_RUN(websocket_gets_close_1001);
+    TIMED_RUN(stalled_websocket_does_not_delay_the_others);
+    TIMED_RUN(close_survives_frames_that_cross_it);
+    TIMED_RUN(websocket_beside_a_stalled_stream_gets_close_1001);
+    TIMED_RUN(websocket_beside_a_deaf_stream_gets_close_1001);
+    TIMED_RUN(silent_websocket_is_cut_at_the_drain_limit);
+    TIMED_RUN(push_that_a_client_stalls_does_not_delay_the_others_close);
+    TIMED_RUN(close_waits_for_who_pushes_under_a_lease);
     TEST_END();
 }

@@ -176,8 +176,11 @@ bool httpd_graceful_stop_stopping(httpd_graceful_stop_handle_t gs);
  */
 esp_err_t httpd_graceful_stop_lease(httpd_graceful_stop_handle_t gs);
 
-/** Gives a lease back. */
-void httpd_graceful_stop_release(httpd_graceful_stop_handle_t gs);
+/**
+ * Gives a lease back.
+ * @return ESP_OK; ESP_ERR_INVALID_STATE when none of httpd_graceful_stop_lease() is out.  Any task.
+ */
+esp_err_t httpd_graceful_stop_release(httpd_graceful_stop_handle_t gs);
 
 /**
  * httpd_req_async_handler_begin() with a lease: the session stays until the worker gives the copy back.
@@ -185,7 +188,7 @@ void httpd_graceful_stop_release(httpd_graceful_stop_handle_t gs);
  */
 esp_err_t httpd_graceful_stop_async_begin(httpd_req_t *req, httpd_req_t **copy);
 
-/** httpd_req_async_handler_complete() and the lease given back. Any task, once. */
+/** httpd_req_async_handler_complete() and the lease given back. Any task, once for each copy. */
 esp_err_t httpd_graceful_stop_async_complete(httpd_req_t *copy);
 
 /**

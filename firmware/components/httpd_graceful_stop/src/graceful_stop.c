@@ -14,25 +14,16 @@
 
 #include "stop_object.h"
 
-/* What may come on top of the limits: measuring the heap (100 ms), and the rounding up to ticks of each phase. */
-#define HEAP_MEASURED_MS 150
 /* How often a caller looks whether a limit has passed. The end itself wakes it. */
-#define LOOK_MS          20
+#define LOOK_MS    20
 /* The drain phase has taken so much more than its limit: the helper is held up. */
-#define HELD_UP_MS       100
+#define HELD_UP_MS 100
 
 ESP_EVENT_DEFINE_BASE(HTTPD_GRACEFUL_STOP_EVENT);
 
 uint32_t stop_now_ms(void)
 {
     return (uint32_t)(esp_timer_get_time() / 1000);
-}
-
-TickType_t stop_ticks_until(uint32_t deadline_ms)
-{
-    int32_t left_ms = (int32_t)(deadline_ms - stop_now_ms());
-    /* A wait of n ticks may be up to one shorter. */
-    return left_ms > 0 ? (TickType_t)left_ms / portTICK_PERIOD_MS + 1 : 1;
 }
 
 void stop_wake(stop_object_t *gs)
@@ -88,8 +79,8 @@ static esp_err_t start_held(stop_object_t *gs, const httpd_graceful_stop_server_
         gs->server_stop = server->stop;
         gs->user_open = httpd->open_fn;
         gs->user_close = httpd->close_fn;
-        httpd->open_fn = stop_session_functions[gs->slot].open;
-        httpd->close_fn = stop_session_functions[gs->slot].close;
+        httpd->open_fn = stop_session_functions[stop_slot(gs->handle)].open;
+        httpd->close_fn = stop_session_functions[stop_slot(gs->handle)].close;
         err = server->start(&handle, server->config);
         /* Put back what the caller had (httpd_ssl_start() replaces open_fn, too), or a second start would chain twice.
          */
@@ -170,27 +161,26 @@ static void force_for_helper(stop_object_t *gs)
  */
 static bool wait_for_end(stop_object_t *gs, uint32_t called_ms, httpd_graceful_stop_report_t *report)
 {
-    uint32_t limit_ms;
-    do {
+    for (;;) {
         bool ended = xSemaphoreTake(gs->idle, pdMS_TO_TICKS(LOOK_MS)) == pdTRUE;
         if (IDF_QUEUE_WORK_WAITS && !ended) {
             force_for_helper(gs);
         }
         stop_enter();
         *report = gs->report;
-        limit_ms = called_ms + gs->limit_ms[HTTPD_GRACEFUL_STOP_STOP] + HEAP_MEASURED_MS;
-        if (report->phase != HTTPD_GRACEFUL_STOP_STOP) {
-            limit_ms += gs->limit_ms[HTTPD_GRACEFUL_STOP_DRAIN] + gs->limit_ms[HTTPD_GRACEFUL_STOP_SHUTDOWN];
-        } else if ((int32_t)(gs->phase_begin_ms - called_ms) > 0) { /* else it joins, and has the whole limit */
-            limit_ms += gs->phase_begin_ms - called_ms;
+        uint32_t deadline_ms = gs->deadline_ms;
+        if ((int32_t)(deadline_ms - called_ms) <= 0) { /* it joins a stop of the server that hangs */
+            deadline_ms = called_ms + gs->limit_ms[HTTPD_GRACEFUL_STOP_STOP];
         }
         stop_exit();
         if (ended) {
             xSemaphoreGive(gs->idle);
             return true;
         }
-    } while ((int32_t)(limit_ms - stop_now_ms()) > 0);
-    return false;
+        if ((int32_t)(deadline_ms - stop_now_ms()) <= 0) {
+            return false;
+        }
+    }
 }
 
 static esp_err_t stop_held(stop_object_t *gs, httpd_graceful_stop_report_t *report)
@@ -209,7 +199,6 @@ static esp_err_t stop_held(stop_object_t *gs, httpd_graceful_stop_report_t *repo
         bool begun = peek(gs->state) == STATE_STOPPING;
         if (begun) {
             gs->begin_ms = called_ms;
-            gs->report.phase = HTTPD_GRACEFUL_STOP_DRAIN;
         }
         poke(gs->attempt, begun);
         stop_exit();

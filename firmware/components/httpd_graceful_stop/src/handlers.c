@@ -55,11 +55,8 @@ static esp_err_t run_wrapped(httpd_req_t *req)
     stop_object_t *gs = wrapped->gs;
     req->user_ctx = wrapped->user_ctx;
     int fd = httpd_req_to_sockfd(req);
-    stop_enter();
     poke(gs->inside_fd, fd);
-    bool stopping = peek(gs->state) == STATE_STOPPING;
-    stop_exit();
-    esp_err_t err = stopping ? refuse(gs, req, fd) : wrapped->handler(req);
+    esp_err_t err = peek(gs->state) == STATE_STOPPING ? refuse(gs, req, fd) : wrapped->handler(req);
     poke(gs->inside_fd, INSIDE_NOTHING);
     stop_notify(gs);
     return err;

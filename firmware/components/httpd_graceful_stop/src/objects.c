@@ -32,8 +32,8 @@ stop_object_t *stop_in_slot(unsigned slot)
 
 stop_object_t *stop_object(httpd_graceful_stop_handle_t handle)
 {
-    stop_object_t *gs = objects[(uintptr_t)handle % STOP_MAX_OBJECTS];
-    return gs != NULL && gs->handle == handle && peek(gs->state) != STATE_DELETED ? gs : NULL;
+    stop_object_t *gs = objects[stop_slot(handle)];
+    return gs != NULL && gs->handle == handle ? gs : NULL;
 }
 
 stop_object_t *stop_hold(httpd_graceful_stop_handle_t handle)
@@ -69,9 +69,9 @@ stop_object_t *stop_find(httpd_handle_t server)
 {
     stop_object_t *found = NULL;
     stop_enter();
-    for (unsigned i = 0; server != NULL && i < STOP_MAX_OBJECTS; i++) {
-        stop_object_t *gs = objects[i];
-        if (gs != NULL && peek(gs->server) == server && (found == NULL || peek(gs->state) == STATE_RUNNING)) {
+    for (unsigned slot = 0; slot < STOP_MAX_OBJECTS; slot++) {
+        stop_object_t *gs = objects[slot];
+        if (gs != NULL && peek(gs->server) == server) {
             found = gs;
         }
     }
@@ -88,20 +88,40 @@ static bool take_slot(stop_object_t *gs)
     }
     if (slot < STOP_MAX_OBJECTS) {
         objects[slot] = gs;
-        gs->slot = (uint8_t)slot;
         gs->handle = (httpd_graceful_stop_handle_t)(++made * STOP_MAX_OBJECTS + slot);
     }
     stop_exit();
     return slot < STOP_MAX_OBJECTS;
 }
 
-/* Its locks are made of its own memory: nothing else is to be given back. */
-static void free_object(stop_object_t *gs)
+static void forget(const stop_object_t *gs)
 {
     stop_enter();
-    objects[gs->slot] = NULL;
+    objects[stop_slot(gs->handle)] = NULL;
     stop_exit();
-    free(gs);
+}
+
+static bool is_known(httpd_graceful_stop_handle_t handle)
+{
+    stop_enter();
+    bool known = stop_object(handle) != NULL;
+    stop_exit();
+    return known;
+}
+
+void stop_free(stop_object_t *gs)
+{
+    bool held;
+    do {
+        vTaskDelay(1);
+        stop_enter();
+        held = gs->held != 0;
+        if (!held) {
+            forget(gs);
+        }
+        stop_exit();
+    } while (held);
+    free(gs); /* its locks are made of its own memory */
 }
 
 esp_err_t httpd_graceful_stop_create(const httpd_graceful_stop_config_t *config, httpd_graceful_stop_handle_t *out)
@@ -116,20 +136,18 @@ esp_err_t httpd_graceful_stop_create(const httpd_graceful_stop_config_t *config,
     gs->limit_ms[HTTPD_GRACEFUL_STOP_DRAIN] = config->drain_ms;
     gs->limit_ms[HTTPD_GRACEFUL_STOP_SHUTDOWN] = config->shutdown_ms;
     gs->limit_ms[HTTPD_GRACEFUL_STOP_STOP] = config->stop_ms;
-    poke(gs->inside_fd, INSIDE_NOTHING);
     gs->table_lock = xSemaphoreCreateMutexStatic(&gs->table_lock_storage);
     gs->idle = xSemaphoreCreateBinaryStatic(&gs->idle_storage);
     xSemaphoreGive(gs->idle);
-    if (!take_slot(gs)) {
-        free(gs);
-        return ESP_ERR_NO_MEM;
+    if (take_slot(gs)) {
+        if (xTaskCreate(stop_task, "httpd_stop", config->task_stack, gs, config->task_priority, &gs->task) == pdPASS) {
+            *out = gs->handle;
+            return ESP_OK;
+        }
+        forget(gs);
     }
-    if (xTaskCreate(stop_task, "httpd_stop", config->task_stack, gs, config->task_priority, &gs->task) != pdPASS) {
-        free_object(gs);
-        return ESP_ERR_NO_MEM;
-    }
-    *out = gs->handle;
-    return ESP_OK;
+    free(gs);
+    return ESP_ERR_NO_MEM;
 }
 
 esp_err_t httpd_graceful_stop_delete(httpd_graceful_stop_handle_t handle)
@@ -143,16 +161,8 @@ esp_err_t httpd_graceful_stop_delete(httpd_graceful_stop_handle_t handle)
         stop_wake(gs);
     }
     stop_let_go(gs);
-    if (err != ESP_OK) {
-        return err;
-    }
-    bool gone;
-    do { /* it waits for nothing but calls that are about to return, so this is a matter of a tick or two */
+    while (err == ESP_OK && is_known(handle)) { /* calls that are about to return: a matter of a tick or two */
         vTaskDelay(1);
-        stop_enter();
-        gone = gs->task_gone;
-        stop_exit();
-    } while (!gone);
-    free_object(gs);
-    return ESP_OK;
+    }
+    return err;
 }

@@ -35,9 +35,6 @@ esp_err_t sessions_create(stop_object_t *gs, unsigned slots)
     }
     gs->sessions_end = gs->sessions + slots;
     poke(gs->sessions_open, 0);
-    for (session_t *s = gs->sessions; s < gs->sessions_end; s++) {
-        s->fd = -1;
-    }
     return ESP_OK;
 }
 
@@ -53,14 +50,14 @@ void sessions_delete(stop_object_t *gs)
 static session_t *next_open(stop_object_t *gs, session_t *last)
 {
     for (session_t *s = last != NULL ? last + 1 : gs->sessions; s < gs->sessions_end; s++) {
-        if (s->fd >= 0 && !s->ended) {
+        if (s->fd != 0 && !s->ended) {
             return s;
         }
     }
     return NULL;
 }
 
-/* table_lock held. fd -1 finds a free entry. */
+/* table_lock held. fd 0 finds a free entry. */
 static session_t *find_session(stop_object_t *gs, int fd)
 {
     for (session_t *s = gs->sessions; s < gs->sessions_end; s++) {
@@ -75,7 +72,7 @@ void sessions_set_async(stop_object_t *gs, int fd, httpd_req_t *from, httpd_req_
 {
     lock(gs);
     for (session_t *s = gs->sessions; s < gs->sessions_end; s++) {
-        if (fd >= 0 ? s->fd == fd : s->async == from) {
+        if (fd != 0 ? s->fd == fd : s->async == from) {
             s->async = to;
         }
     }
@@ -113,62 +110,45 @@ static void send_close(stop_object_t *gs, session_t *session)
     if (!is_ready(session->fd, POLLOUT)) {
         return;
     }
-    int sent = httpd_socket_send(peek(gs->server), session->fd, close_1001, sizeof(close_1001), MSG_DONTWAIT);
-    if (sent == (int)sizeof(close_1001)) {
+    if (httpd_socket_send(peek(gs->server), session->fd, close_1001, sizeof(close_1001), MSG_DONTWAIT) > 0) {
         shutdown(session->fd, SHUT_WR);
         session->close_sent = true;
         stop_count(&gs->report.websockets);
-    } else if (sent > 0) { /* half a frame is worse than none */
-        force_session(gs, session);
     }
-}
-
-/* What somebody pushes under a lease goes to a session unknown; that of an async request is known. table_lock held. */
-static bool is_pushed(stop_object_t *gs)
-{
-    stop_enter();
-    unsigned pushing = gs->leases;
-    stop_exit();
-    for (session_t *s = NULL; (s = next_open(gs, s)) != NULL;) {
-        pushing -= s->async != NULL;
-    }
-    return pushing != 0;
 }
 
 /*
  * Whoever pushes is asked to stop, and gets half the drain limit for it. One who needs longer is held up by a client
- * that does not read, so that the writable ones are at rest even then. table_lock held.
+ * that does not read, so that the writable ones are at rest even then.
  */
 static bool may_close(stop_object_t *gs)
 {
-    return !is_pushed(gs) || (int32_t)(peek(gs->hold_until_ms) - stop_now_ms()) <= 0;
+    return peek(gs->pushers) == 0 || (int32_t)(peek(gs->hold_until_ms) - stop_now_ms()) <= 0;
 }
 
 /*
  * A session is at rest here: its task is in this function, async requests are known, and who pushes has been asked.
  */
-bool sessions_drain(stop_object_t *gs)
+void sessions_drain(stop_object_t *gs)
 {
-    bool clear = true;
     lock(gs);
-    bool pushed = is_pushed(gs);
+    bool pushed = peek(gs->pushers) != 0, close = may_close(gs);
     for (session_t *s = NULL; (s = next_open(gs, s)) != NULL;) {
-        if (s->async == NULL) {
-            if (idf_is_ws_session(peek(gs->server), s->fd)) {
-                if (!s->close_sent && may_close(gs)) {
-                    send_close(gs, s);
-                }
-            } else if (!pushed && (s->request_given || !is_ready(s->fd, POLLIN))) {
-                end_session(s);
-                continue;
-            } else if (!pushed) {
-                s->request_given = true; /* 503 is a better end than a reset */
-            }
+        if (s->async != NULL) {
+            continue;
         }
-        clear = false;
+        if (idf_is_ws_session(peek(gs->server), s->fd)) {
+            if (!s->close_sent && close) {
+                send_close(gs, s);
+            }
+        } else if (!pushed) {
+            if (s->request_given || !is_ready(s->fd, POLLIN)) {
+                end_session(s);
+            }
+            s->request_given = true; /* 503 is a better end than a reset */
+        }
     }
     unlock(gs);
-    return clear;
 }
 
 #ifdef CONFIG_HTTPD_WS_SUPPORT
@@ -203,21 +183,20 @@ void sessions_close_beside_stalled(stop_object_t *gs)
 void sessions_force(stop_object_t *gs, bool all)
 {
     int inside_fd = peek(gs->inside_fd);
+    bool back = !peek(gs->ping_out), found = all;
     lock(gs);
-    /*
-     * When the loop is held up by no handler that is known, it can be any of them; but a client that does not read, if
-     * there is one, before those that do.
-     */
-    bool any = inside_fd < 0 && !stop_loop_is_back(gs);
-    for (session_t *s = NULL; any && (s = next_open(gs, s)) != NULL;) {
-        any = is_ready(s->fd, POLLOUT);
-    }
-    any = any || all;
-    for (session_t *s = NULL; (s = next_open(gs, s)) != NULL;) {
-        bool silent = s->close_sent && stop_loop_is_back(gs); /* otherwise its answer may lie there, unread */
-        if (any || s->fd == inside_fd || s->async != NULL || silent || !is_ready(s->fd, POLLOUT)) {
-            force_session(gs, s);
+    for (;;) {
+        for (session_t *s = NULL; (s = next_open(gs, s)) != NULL;) {
+            bool silent = s->close_sent && back; /* otherwise its answer may lie there, unread */
+            if (all || s->fd == inside_fd || s->async != NULL || silent || !is_ready(s->fd, POLLOUT)) {
+                force_session(gs, s);
+                found = true;
+            }
         }
+        if (found || back) {
+            break;
+        }
+        all = found = true; /* a handler that is not known holds the loop up, and it can be any of them */
     }
     unlock(gs);
 }
@@ -233,7 +212,7 @@ static esp_err_t on_open(httpd_handle_t server, int fd, unsigned slot)
     poke(gs->server_task, xTaskGetCurrentTaskHandle());
 
     lock(gs);
-    session_t *session = find_session(gs, -1);
+    session_t *session = find_session(gs, 0);
     if (session != NULL) {
         *session = (session_t){.fd = fd, .told_user = !refuse};
         poke(gs->sessions_open, peek(gs->sessions_open) + !refuse);
@@ -254,43 +233,40 @@ static esp_err_t on_open(httpd_handle_t server, int fd, unsigned slot)
 }
 
 /*
- * The first releases with async requests (5.2 to 5.2.3, 5.3, 5.3.1) end a session whose client leaves, or is cut off,
- * while a worker is still sending on it: its fd would be closed, and its TLS freed, under the worker. After a
- * shutdown() the worker's next send fails, so this is no longer than it is busy otherwise. Later releases do not come
- * here.
+ * Takes the session out of the table. ESP-IDF may end one on which a worker is still sending: the first releases with
+ * async requests (5.2 to 5.2.3, 5.3, 5.3.1) when its client leaves or is cut off, all when httpd_sess_trigger_close()
+ * asks for it. Then its fd would be closed, and its TLS freed, under the worker. After a shutdown() the worker's next
+ * send fails, so this waits no longer than it is busy otherwise. One that never ends keeps the server's task here; the
+ * stop then times out, as for any worker.
+ * @return false when it is not there; @param told_user whether the application's open_fn has seen it
  */
-static void await_worker(stop_object_t *gs, int fd)
+static bool take_out(stop_object_t *gs, int fd, bool *told_user)
 {
     for (;;) {
         lock(gs);
         session_t *session = find_session(gs, fd);
-        bool busy = session != NULL && session->async != NULL;
+        bool there = session != NULL, busy = there && session->async != NULL;
         if (busy && !session->ended) {
             end_session(session);
+        } else if (there && !busy) {
+            *told_user = session->told_user;
+            poke(gs->sessions_open, peek(gs->sessions_open) - session->told_user);
+            session->fd = 0;
         }
         unlock(gs);
         if (!busy) {
-            return;
+            return there;
         }
         vTaskDelay(1);
+        stop_ping(gs); /* the loop is not back, but what it does for a stop can be done here */
     }
 }
 
 static void on_close(httpd_handle_t server, int fd, unsigned slot)
 {
     stop_object_t *gs = stop_in_slot(slot);
-    bool told_user = false;
-    await_worker(gs, fd);
-    lock(gs);
-    session_t *session = find_session(gs, fd);
-    if (session != NULL) {
-        told_user = session->told_user;
-        poke(gs->sessions_open, peek(gs->sessions_open) - told_user);
-        session->fd = -1;
-        session->async = NULL;
-    }
-    unlock(gs);
-    if (session == NULL) {
+    bool told_user;
+    if (!take_out(gs, fd, &told_user)) {
         return; /* its TLS handshake failed, so on_open() never saw it: the server closes the fd itself after this */
     }
     if (told_user && gs->user_close != NULL) {

@@ -44,7 +44,7 @@ typedef enum {
 
 /* A client. */
 typedef struct {
-    int fd;                 /* -1 = free */
+    int fd;                 /* 0 = free: that one is standard input */
     httpd_req_t *async;     /* the worker's copy of its request, while one is out */
     bool told_user;         /* the application's open_fn has seen it, so its close_fn must, too */
     bool ended;             /* shutdown() in both directions is done: nothing to wait for */
@@ -59,61 +59,66 @@ typedef struct {
     void *arg;
 } work_item_t;
 
+/* True or false: as a word, for which the instructions are shorter than for a byte. */
+typedef uint32_t flag_t;
+
 typedef struct wrapped_handler wrapped_handler_t; /* handlers.c */
 
 /* What the server's task is inside of, when it is no session's handler. */
 enum {
-    INSIDE_NOTHING = -1, /* its loop, or what is not known here */
-    INSIDE_WORK = -2,    /* work that was queued here */
+    INSIDE_NOTHING = 0, /* its loop, or what is not known here */
+    INSIDE_WORK = -1,   /* work that was queued here */
 };
 
-/* The storage comes last: what lies within 128 bytes of the beginning is reached by the shortest instructions. */
+/*
+ * What is used most comes first: words within 128 bytes of the beginning are reached by the shortest instructions.
+ *
+ * Who may change a field: S = critical section, T = table_lock, and else as it says. Times are stop_now_ms().
+ */
 typedef struct stop_object {
-    /* Critical section. */
-    _Atomic uint8_t state; /* stop_state_t */
-    _Atomic bool attempt;  /* one is asked for, or runs */
-    bool task_gone;
-    uint8_t slot;
-    uint8_t held;            /* calls that use the object, which must not go before they have returned */
-    unsigned leases;         /* all that are out, those of async requests among them */
-    _Atomic int inside_fd;   /* the session whose wrapped handler runs, or INSIDE_... */
-    uint32_t begin_ms;       /* of the attempt */
-    uint32_t phase_begin_ms; /* of the phase in the report; in the last one, httpd_stop() can only be joined */
+    _Atomic unsigned state;         /* S; stop_state_t */
+    _Atomic flag_t attempt;         /* S; one is asked for, or runs */
+    unsigned held;                  /* S; calls that use the object, which must not go before they have returned */
+    _Atomic unsigned leases;        /* S; all that are out, those of async requests among them */
+    _Atomic unsigned pushers;       /* S; of these, those that lease() gave: to whom they push is not known */
+    _Atomic int inside_fd;          /* the server's task; the session whose wrapped handler runs, or INSIDE_... */
+    _Atomic unsigned sessions_open; /* the server's task; without those that were refused */
 
-    /* One attempt to stop. Times are stop_now_ms(). */
+    /* One attempt to stop. */
+    uint32_t begin_ms;              /* S */
+    uint32_t phase_begin_ms;        /* S; of the phase in the report */
+    uint32_t deadline_ms;           /* S; by then it has ended, or its callers give up */
     _Atomic uint32_t hold_until_ms; /* until then CLOSE is held back while a lease is out */
-    _Atomic uint32_t ping_seen_ms;  /* when a ping last ran */
-    _Atomic bool loop_clear;        /* the server task, back in its loop, found nothing left to wait for */
-    _Atomic bool fence_passed;      /* what was queued before the stop's own message has run */
-    _Atomic bool ping_out;          /* a ping is queued and has not run */
-    _Atomic bool changed;           /* something ended since the last ping */
+    _Atomic flag_t loop_clear;      /* the server task, back in its loop, found nothing left to wait for */
+    _Atomic flag_t fence_passed;    /* what was queued before the stop's own message has run */
+    _Atomic flag_t ping_out;        /* a ping is queued and has not run: something holds the server's loop up */
+    _Atomic flag_t changed;         /* something ended since the last ping */
 
-    /* Set by create(). */
-    httpd_graceful_stop_handle_t handle;
+    /* Made by create(). */
     TaskHandle_t task;
     SemaphoreHandle_t table_lock;
     SemaphoreHandle_t idle; /* given while no attempt runs; the report is complete then */
 
-    /* Set by start(); cleared when the server has gone. */
-    session_t *sessions, *sessions_end; /* table_lock */
-    bool stalled;                       /* table_lock; at the last look a client took no more */
-    _Atomic(httpd_handle_t) server;
+    /* Made by start(), gone with the server. */
+    session_t *sessions, *sessions_end; /* T */
+    _Atomic(httpd_handle_t) server;     /* NULL also while it is being stopped for good */
     _Atomic(TaskHandle_t) server_task;
 
-    /* Critical section. */
-    httpd_graceful_stop_report_t report; /* of the attempt under way, or of the last one */
-    uint32_t limit_ms[HTTPD_GRACEFUL_STOP_PHASES];
-    wrapped_handler_t *handlers;
-    unsigned work_first, work_added; /* counts: what was taken from the queue, and what was put there */
+    uint32_t limit_ms[HTTPD_GRACEFUL_STOP_PHASES]; /* S */
+    httpd_graceful_stop_report_t report;           /* S; of the attempt under way, or of the last one */
 
     /* Set by start(), before the server exists. */
-    uint16_t port;
-    _Atomic uint16_t sessions_open; /* without those that were refused. The server's task changes it */
     esp_err_t (*server_stop)(httpd_handle_t);
     httpd_open_func_t user_open;
     httpd_close_func_t user_close;
+    uint16_t port;
 
-    work_item_t work[STOP_MAX_WORK]; /* critical section */
+    httpd_graceful_stop_handle_t handle;       /* set by create() */
+    wrapped_handler_t *handlers;               /* S */
+    bool stalled;                              /* T; at the last look a client took no more */
+    unsigned work_first, work_added;           /* S; counts: what was taken from the queue, and what was put there */
+    void (*cancel_work)(struct stop_object *); /* S; set when the first is put there, so that it is linked when it is */
+    work_item_t work[STOP_MAX_WORK];           /* S */
     StaticSemaphore_t table_lock_storage, idle_storage;
 } stop_object_t;
 
@@ -122,6 +127,12 @@ typedef struct stop_object {
 /* The critical section, one for all objects. It may be entered again inside. */
 void stop_enter(void);
 void stop_exit(void);
+
+/** An object's slot. */
+static inline unsigned stop_slot(httpd_graceful_stop_handle_t handle)
+{
+    return (uintptr_t)handle % STOP_MAX_OBJECTS;
+}
 
 /** The object that has that slot: of one whose server runs, so that it cannot go. */
 stop_object_t *stop_in_slot(unsigned slot);
@@ -133,10 +144,13 @@ stop_object_t *stop_object(httpd_graceful_stop_handle_t handle);
 stop_object_t *stop_hold(httpd_graceful_stop_handle_t handle);
 void stop_let_go(stop_object_t *gs);
 
+/** Frees a deleted one, when the calls that were under way have returned. By its own task, at its end. */
+void stop_free(stop_object_t *gs);
+
 /** From one state into another. @return ESP_ERR_INVALID_STATE when it is in neither */
 esp_err_t stop_change_state(stop_object_t *gs, stop_state_t from, stop_state_t to);
 
-/** The object that serves @p server, a running one first: a new server may have the address of one just freed. */
+/** The object that serves @p server, which is not NULL. */
 stop_object_t *stop_find(httpd_handle_t server);
 
 /* graceful_stop.c */
@@ -155,15 +169,9 @@ void stop_post(int32_t id, const httpd_graceful_stop_report_t *report);
 /** Milliseconds, which wrap around: for differences only. */
 uint32_t stop_now_ms(void);
 
-/** Ticks that last at least until @p deadline_ms, at least one: CONFIG_FREERTOS_HZ is 100 by default. */
-TickType_t stop_ticks_until(uint32_t deadline_ms);
-
 /* stop_task.c */
 
 void stop_task(void *arg);
-
-/** The server's task has come by its queue of work lately. */
-bool stop_loop_is_back(stop_object_t *gs);
 
 /** Runs on the server task; @p arg is the object. Only its having run proves that the loop is back. */
 void stop_ping(void *arg);
@@ -180,11 +188,11 @@ extern const session_functions_t stop_session_functions[STOP_MAX_OBJECTS]; /* by
 esp_err_t sessions_create(stop_object_t *gs, unsigned slots);
 void sessions_delete(stop_object_t *gs);
 
-/** Where @p fd is @p from, or the async request is (fd -1): it is @p to from now on. */
+/** Where @p fd is @p from, or the async request is (fd 0): it is @p to from now on. */
 void sessions_set_async(stop_object_t *gs, int fd, httpd_req_t *from, httpd_req_t *to);
 
-/** Ends what may end by now, on the server task in its loop. @return false when some are to be waited for */
-bool sessions_drain(stop_object_t *gs);
+/** Ends what may end by now, on the server task in its loop. */
+void sessions_drain(stop_object_t *gs);
 
 /** CLOSE to WebSockets that would wait for it behind a client that does not read. Helper task, with each ping. */
 #ifdef CONFIG_HTTPD_WS_SUPPORT
@@ -208,8 +216,3 @@ void leases_give(stop_object_t *gs);
 /* handlers.c */
 
 void handlers_delete(stop_object_t *gs);
-
-/* work.c */
-
-/** Calls cancel() for what did not run. Helper task, the server has stopped. */
-void work_cancel_all(stop_object_t *gs);

@@ -6,7 +6,6 @@
  * It is made with the object, so that a stop allocates nothing, and it alone calls httpd_stop(), so that a caller can
  * stop waiting for one that hangs. All waiting here is for a notification, with a limit.
  */
-#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -15,11 +14,11 @@
 #include "stop_object.h"
 
 /* A ping can be lost: the server's control socket holds 6 datagrams. More often than this would be what fills it. */
-#define PING_EVERY_MS   50
-/* The server's task is in its loop when a ping ran that recently. */
-#define LOOP_IS_BACK_MS (2 * PING_EVERY_MS)
+#define PING_EVERY_MS    50
+/* What may come on top of the limits: measuring the heap (100 ms), and the rounding up to ticks of each phase. */
+#define HEAP_MEASURED_MS 150
 /* IDLE frees a deleted task's stack; it may take that long to run. */
-#define HEAP_SETTLE_MS  100
+#define HEAP_SETTLE_MS   100
 
 void stop_ping(void *arg)
 {
@@ -29,54 +28,50 @@ void stop_ping(void *arg)
         return;
     }
     poke(gs->ping_out, false); /* first: what changes from here on asks for another one */
-    bool clear = sessions_drain(gs);
-    stop_enter();
-    if (clear && gs->leases == 0) {
+    sessions_drain(gs);
+    if (peek(gs->sessions_open) == 0 && peek(gs->leases) == 0) { /* and there will be no more of either */
         poke(gs->loop_clear, true);
     }
-    stop_exit();
-    poke(gs->ping_seen_ms, stop_now_ms());
     stop_wake(gs);
 }
 
 /*
  * Queues @p work until it has set @p flag. @return false when the limit has passed since the phase began
  */
-static bool wait_for(stop_object_t *gs, _Atomic bool *flag, httpd_work_fn_t work, uint32_t limit_ms)
+static bool wait_for(stop_object_t *gs, _Atomic flag_t *flag, httpd_work_fn_t work, uint32_t limit_ms)
 {
-    uint32_t deadline_ms = gs->phase_begin_ms + limit_ms;
     uint32_t next_ms = stop_now_ms(); /* the first one goes at once */
     while (!peek(*flag)) {
         uint32_t now_ms = stop_now_ms();
-        if ((int32_t)(deadline_ms - now_ms) <= 0) {
+        int32_t left_ms = (int32_t)(gs->phase_begin_ms + limit_ms - now_ms), next_in_ms = (int32_t)(next_ms - now_ms);
+        if (left_ms <= 0) {
             return false;
         }
-        bool due = (int32_t)(now_ms - next_ms) >= 0, out = peek(gs->ping_out);
-        if ((due && !(IDF_QUEUE_WORK_WAITS && out)) || (peek(gs->changed) && !out)) {
+        bool due = next_in_ms <= 0, out = peek(gs->ping_out);
+        bool ping = (due && !(IDF_QUEUE_WORK_WAITS && out)) || (peek(gs->changed) && !out);
+        if (due || ping) {
+            next_in_ms = PING_EVERY_MS;
+            next_ms = now_ms + PING_EVERY_MS;
+        }
+        if (ping) {
             poke(gs->changed, false); /* first: what changes from here on is seen by it, or asks for another */
             poke(gs->ping_out, true);
             /* A failure is no different from a loss: the next one is due in 50 ms. */
             httpd_queue_work(peek(gs->server), work, gs);
-            next_ms = now_ms + PING_EVERY_MS;
         }
         if (due) {
             sessions_close_beside_stalled(gs);
-            next_ms = now_ms + PING_EVERY_MS;
         }
-        ulTaskNotifyTake(pdTRUE, stop_ticks_until((int32_t)(deadline_ms - next_ms) < 0 ? deadline_ms : next_ms));
+        /* CONFIG_FREERTOS_HZ is 100 by default, and a wait of n ticks may be one shorter. */
+        ulTaskNotifyTake(pdTRUE, (TickType_t)(left_ms < next_in_ms ? left_ms : next_in_ms) / portTICK_PERIOD_MS + 1);
     }
     return true;
 }
 
 /* Waits until the server task, back in its loop, has found nothing left to wait for. */
-static bool wait_clear(stop_object_t *gs, uint32_t limit_ms)
+static __attribute__((noinline)) bool wait_clear(stop_object_t *gs, uint32_t limit_ms)
 {
     return wait_for(gs, &gs->loop_clear, stop_ping, limit_ms);
-}
-
-bool stop_loop_is_back(stop_object_t *gs)
-{
-    return stop_now_ms() - peek(gs->ping_seen_ms) < LOOP_IS_BACK_MS;
 }
 
 /* @return its limit */
@@ -86,6 +81,10 @@ static __attribute__((noinline)) uint32_t begin_phase(stop_object_t *gs, httpd_g
     stop_enter();
     gs->report.phase = phase;
     gs->phase_begin_ms = now_ms;
+    gs->deadline_ms = now_ms + HEAP_MEASURED_MS;
+    for (int next = phase; next < HTTPD_GRACEFUL_STOP_PHASES; next++) {
+        gs->deadline_ms += gs->limit_ms[next];
+    }
     uint32_t limit_ms = gs->limit_ms[phase];
     stop_exit();
     return limit_ms;
@@ -115,7 +114,6 @@ static bool drain_and_shut_down(stop_object_t *gs)
     uint32_t limit_ms = begin_phase(gs, HTTPD_GRACEFUL_STOP_DRAIN);
     poke(gs->hold_until_ms, gs->phase_begin_ms + limit_ms / 2);
     poke(gs->loop_clear, false);
-    poke(gs->ping_seen_ms, gs->phase_begin_ms - LOOP_IS_BACK_MS); /* not yet seen */
     bool clear = wait_clear(gs, limit_ms);
     end_phase(gs);
     if (!clear) {
@@ -141,36 +139,16 @@ static void stop_fence(void *arg)
     stop_wake(gs);
 }
 
-/* As stop_fence(), but passed only when the loop has closed all sessions. */
-static void stop_last_session(void *arg)
-{
-    stop_object_t *gs = arg;
-    if (peek(gs->sessions_open) != 0) {
-        poke(gs->ping_out, false);
-        poke(gs->changed, true); /* asks for another one at once */
-        stop_wake(gs);
-        return;
-    }
-    stop_fence(arg);
-}
-
-static bool pass(stop_object_t *gs, httpd_work_fn_t fence, uint32_t limit_ms)
-{
-    poke(gs->fence_passed, false);
-    return wait_for(gs, &gs->fence_passed, fence, limit_ms);
-}
-
 /*
  * While the loop was held up, pings filled its control socket, and some may still be there. The stop's own message
  * would then be lost without an error, and httpd_stop() would wait for ever. Once work that was queued now has run, all
- * that came before it is gone. But the loop itself adds to it: for a WebSocket that was shut it queues, at each turn, a
- * message to close it, until it has come to the first of them. So the sessions come first; one that stays open all the
- * same is left to httpd_stop().
+ * that came before it is gone. The loop itself adds nothing by now: for a WebSocket that was shut it queues, at each
+ * turn, a message to close it, until it has come to the first of them; but no session is open any more.
  */
 static bool empty_control_socket(stop_object_t *gs, uint32_t limit_ms)
 {
-    pass(gs, stop_last_session, limit_ms / 2);
-    return pass(gs, stop_fence, limit_ms);
+    poke(gs->fence_passed, false);
+    return wait_for(gs, &gs->fence_passed, stop_fence, limit_ms);
 }
 
 /* The server's own stop. From 5.0 on it says when its message could not be sent; then it may be asked again. */
@@ -181,13 +159,16 @@ static esp_err_t stop_server(stop_object_t *gs)
         end_phase(gs);
         return ESP_ERR_TIMEOUT; /* not handed to httpd_stop(): it may be tried again */
     }
+    httpd_handle_t server = peek(gs->server);
+    poke(gs->server, NULL); /* first: another server may have its address as soon as it has gone */
     esp_err_t err;
-    while ((err = gs->server_stop(peek(gs->server))) != ESP_OK && stop_now_ms() - gs->phase_begin_ms < limit_ms) {
+    while ((err = gs->server_stop(server)) != ESP_OK && stop_now_ms() - gs->phase_begin_ms < limit_ms) {
         vTaskDelay(pdMS_TO_TICKS(PING_EVERY_MS));
     }
     if (err == ESP_OK) {
-        poke(gs->server, NULL);
         poke(gs->server_task, NULL);
+    } else {
+        poke(gs->server, server);
     }
     end_phase(gs);
     return err;
@@ -201,19 +182,22 @@ static __attribute__((noinline)) size_t heap_free(void)
 /* Free heap at once after httpd_stop() lacks the server's stack: IDLE has yet to free it, which ends the task, too. */
 static void wait_for_idle(UBaseType_t tasks_before)
 {
-    uint32_t since_ms = stop_now_ms();
-    while (uxTaskGetNumberOfTasks() >= tasks_before && stop_now_ms() - since_ms < HEAP_SETTLE_MS) {
-        vTaskDelay(1);
-    }
-    vTaskDelay(1); /* FreeRTOS counts a task as gone just before it frees its stack */
+    bool gone;
+    TickType_t looks = pdMS_TO_TICKS(HEAP_SETTLE_MS);
+    do {
+        gone = uxTaskGetNumberOfTasks() < tasks_before;
+        vTaskDelay(1); /* also then: FreeRTOS counts a task as gone just before it frees its stack */
+    } while (!gone && --looks > 0);
 }
 
 static esp_err_t stop_in_phases(stop_object_t *gs)
 {
     if (!drain_and_shut_down(gs)) {
-        bool stuck = !stop_loop_is_back(gs);
+        if (peek(gs->ping_out)) { /* perhaps queued only just now: when it runs, it wakes this task */
+            ulTaskNotifyTake(pdTRUE, pdMS_TO_TICKS(PING_EVERY_MS));
+        }
         stop_enter();
-        gs->report.remaining = (uint16_t)(gs->leases + stuck);
+        gs->report.remaining = (uint16_t)(peek(gs->leases) + peek(gs->ping_out));
         stop_exit();
         return ESP_ERR_TIMEOUT;
     }
@@ -221,7 +205,9 @@ static esp_err_t stop_in_phases(stop_object_t *gs)
     if (stop_server(gs) != ESP_OK) {
         return ESP_ERR_TIMEOUT;
     }
-    work_cancel_all(gs);
+    if (gs->cancel_work != NULL) {
+        gs->cancel_work(gs);
+    }
     handlers_delete(gs);
     sessions_delete(gs);
     wait_for_idle(tasks_before);
@@ -235,7 +221,7 @@ static void run_stop(stop_object_t *gs)
     bool first = gs->report.heap_before == 0; /* later attempts at the same stop go on counting */
     if (first) {
         gs->report.port = gs->port;
-        gs->report.sessions = peek(gs->sessions_open);
+        gs->report.sessions = (uint16_t)peek(gs->sessions_open);
         gs->report.heap_before = heap_bytes;
     }
     for (int phase = 0; phase < HTTPD_GRACEFUL_STOP_PHASES; phase++) {
@@ -277,14 +263,6 @@ void stop_task(void *arg)
             run_stop(gs);
         }
     }
-    /* Calls that were under way when delete() was called, delete() itself among them. */
-    bool gone;
-    do {
-        vTaskDelay(1);
-        stop_enter();
-        gone = gs->held == 0;
-        gs->task_gone = gone;
-        stop_exit(); /* the object may be freed from here on */
-    } while (!gone);
+    stop_free(gs);
     vTaskDelete(NULL);
 }

@@ -42,6 +42,17 @@ static void run_queued(void *arg)
     poke(gs->inside_fd, INSIDE_NOTHING);
 }
 
+/* Calls cancel() for what did not run. Helper task, the server has stopped. */
+static void cancel_all(stop_object_t *gs)
+{
+    work_item_t item;
+    while (take(gs, added(gs), &item)) {
+        if (item.cancel != NULL) {
+            item.cancel(item.arg);
+        }
+    }
+}
+
 esp_err_t httpd_graceful_stop_queue_work(httpd_graceful_stop_handle_t handle, httpd_work_fn_t work,
                                          httpd_work_fn_t cancel, void *arg)
 {
@@ -59,6 +70,7 @@ esp_err_t httpd_graceful_stop_queue_work(httpd_graceful_stop_handle_t handle, ht
     if (room) {
         gs->work[own % STOP_MAX_WORK] = (work_item_t){work, cancel, arg};
         gs->work_added++;
+        gs->cancel_work = cancel_all;
     }
     stop_exit();
     if (!room) {
@@ -75,14 +87,4 @@ esp_err_t httpd_graceful_stop_queue_work(httpd_graceful_stop_handle_t handle, ht
     }
     leases_give(gs);
     return err;
-}
-
-void work_cancel_all(stop_object_t *gs)
-{
-    work_item_t item;
-    while (take(gs, added(gs), &item)) {
-        if (item.cancel != NULL) {
-            item.cancel(item.arg);
-        }
-    }
 }
