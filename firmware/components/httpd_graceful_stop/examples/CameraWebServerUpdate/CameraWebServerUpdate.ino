@@ -9,6 +9,7 @@
  * while the stream is being watched. Pins are those of the AI-Thinker ESP32-CAM; partition scheme: any with OTA.
  */
 #include <HTTPUpdate.h>
+#include <Preferences.h>
 #include <WiFi.h>
 #include <esp_camera.h>
 #include <httpd_graceful_stop.h>
@@ -18,7 +19,9 @@ const char *WIFI_PASSWORD = "...";
 
 static httpd_graceful_stop_handle_t control_server; // update: one object a server, instead of a httpd_handle_t
 static httpd_graceful_stop_handle_t stream_server;
-static String update_url;
+
+#define URL_SIZE 256
+static QueueHandle_t updates; // update: URLs from the handler's task to that of loop(), one at a time
 
 #define BOUNDARY "123456789000000000000987654321"
 
@@ -67,13 +70,14 @@ static esp_err_t on_stream(httpd_req_t *req)
 
 static esp_err_t on_update(httpd_req_t *req)
 {
-    char query[256], url[256];
+    char query[URL_SIZE], url[URL_SIZE] = "";
     if (httpd_req_get_url_query_str(req, query, sizeof(query)) != ESP_OK ||
         httpd_query_key_value(query, "url", url, sizeof(url)) != ESP_OK) {
         return httpd_resp_send_err(req, HTTPD_400_BAD_REQUEST, "/update?url=http://...");
     }
-    update_url = url; // loop() does it: a handler cannot wait for the end of the server that it runs in
-    return httpd_resp_sendstr(req, "updating\n");
+    // loop() does it: a handler cannot wait for the end of the server that it runs in
+    bool first = xQueueSend(updates, url, 0) == pdTRUE;
+    return httpd_resp_sendstr(req, first ? "updating\n" : "another update is under way\n");
 }
 
 // ---- Servers --------------------------------------------------------------------------------------------------------
@@ -113,6 +117,41 @@ static bool stop_servers()
     return httpd_graceful_stop_stop(control_server, nullptr) == ESP_OK;
 }
 
+// ---- Update ---------------------------------------------------------------------------------------------------------
+
+#define NOTE "update"
+
+// Restarts when it succeeds.
+static void update(const char *url)
+{
+    WiFiClient client;
+    httpUpdate.update(client, url);
+    Serial.println(httpUpdate.getLastErrorString());
+}
+
+// update: a handler that nobody can end from outside still has its server. It ends with a restart, and the update comes
+// before any server is started.
+static void restart_and_update(const char *url)
+{
+    Preferences notes;
+    notes.begin(NOTE);
+    notes.putString("url", url);
+    notes.end();
+    ESP.restart();
+}
+
+static void update_that_was_noted()
+{
+    Preferences notes;
+    notes.begin(NOTE);
+    String url = notes.getString("url", "");
+    notes.remove("url"); // before the attempt: when it fails, the next start is an ordinary one
+    notes.end();
+    if (url.length() > 0) {
+        update(url.c_str());
+    }
+}
+
 // ---- Camera and life ------------------------------------------------------------------------------------------------
 
 static void start_camera()
@@ -147,12 +186,14 @@ static void start_camera()
 void setup()
 {
     Serial.begin(115200);
-    start_camera();
     WiFi.begin(WIFI_NAME, WIFI_PASSWORD);
     while (WiFi.status() != WL_CONNECTED) {
         delay(100);
     }
     Serial.println(WiFi.localIP());
+    update_that_was_noted();
+    updates = xQueueCreate(1, URL_SIZE);
+    start_camera();
     const httpd_graceful_stop_config_t limits = HTTPD_GRACEFUL_STOP_CONFIG_DEFAULT();
     ESP_ERROR_CHECK(httpd_graceful_stop_create(&limits, &control_server)); // update: before the servers are started
     ESP_ERROR_CHECK(httpd_graceful_stop_create(&limits, &stream_server));
@@ -161,14 +202,14 @@ void setup()
 
 void loop()
 {
-    if (update_url.length() > 0) {
-        if (stop_servers()) { // update: nobody sends now, and the servers' memory is there for the download
-            WiFiClient client;
-            httpUpdate.update(client, update_url); // restarts when it succeeds
-            Serial.println(httpUpdate.getLastErrorString());
-            start_servers();
-        }
-        update_url = "";
+    char url[URL_SIZE];
+    if (xQueuePeek(updates, url, portMAX_DELAY) != pdTRUE) {
+        return;
     }
-    delay(100);
+    if (!stop_servers()) {
+        restart_and_update(url);
+    }
+    update(url); // update: nobody sends now, and the servers' memory is there for the download
+    xQueueReset(updates);
+    start_servers();
 }
