@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import stat
 import subprocess
 import sys
@@ -31,14 +32,28 @@ def command_lines() -> set[str]:
     return seen
 
 
+# A plugin that writes down every command: looking at the processes now and then misses those that end at once.
+WITNESS = """
+import sys
+
+def told(event, arguments, file=open({file!r}, "a", buffering=1)):
+    if event == "subprocess.Popen":
+        print(arguments[1], file=file)
+
+sys.addaudithook(told)
+"""
+
+
 def test_a_whole_run_over_tls_tells_none(tmp_path: Path, pytestconfig: pytest.Config) -> None:
-    results = tmp_path / "results"
+    results, started = tmp_path / "results", tmp_path / "started"
+    (tmp_path / "witness.py").write_text(WITNESS.format(file=str(started)))
     run = subprocess.Popen(
         [
             *(sys.executable, "-m", "pytest", "tests/hil/test_tls.py", "-k", "whole_update", "-v", "--showlocals"),
             *(f"--hil-run-dir={results}", f"--hil-artifacts={artifacts_path(pytestconfig)}", "-p", "no:cacheprovider"),
-            f"--junitxml={results / 'junit.xml'}",
+            *(f"--junitxml={results / 'junit.xml'}", "-p", "witness"),
         ],
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
         cwd=pytestconfig.rootpath,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -59,6 +74,8 @@ def test_a_whole_run_over_tls_tells_none(tmp_path: Path, pytestconfig: pytest.Co
         run.kill()
     assert run.returncode == 0, out
     assert any("mosquitto" in line for line in seen), "nobody looked while it ran"
+    seen |= set(started.read_text().splitlines())
+    assert any("mosquitto_passwd" in line for line in seen), "the witness saw nothing"
     assert [line for line in seen if PASSWORD in line or KEY in line] == []
     assert flashes == {0o600}, "the flash file, with what was provisioned, is for its owner alone"
     told = {str(path.relative_to(results)): path.read_bytes() for path in results.rglob("*") if path.is_file()}
