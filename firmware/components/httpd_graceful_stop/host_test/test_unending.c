@@ -37,24 +37,10 @@ static void never_ending_handler_times_out_and_a_retry_succeeds(void)
     server_end();
 }
 
-static void handler_that_never_yields_times_out_and_a_retry_succeeds(void)
+static void times_out_and_a_retry_succeeds(const char *path)
 {
     server_start();
-    client_t *client = client_stream(PORT, "/spin");
-    httpd_graceful_stop_report_t report;
-    TEST_EQ(ESP_ERR_TIMEOUT, httpd_graceful_stop_stop(gs, &report));
-    TEST_EQ(1, report.remaining);
-    atomic_store(&never_release, true);
-    server_stop_ok();
-    client_close(client);
-    server_end();
-}
-
-/* It goes on using its copy of the request all the time: the session must stay. */
-static void worker_that_never_ends_times_out_and_a_retry_succeeds(void)
-{
-    server_start();
-    client_t *client = client_stream(PORT, "/stray");
+    client_t *client = client_stream(PORT, path);
     httpd_graceful_stop_report_t report;
     TEST_EQ(ESP_ERR_TIMEOUT, httpd_graceful_stop_stop(gs, &report));
     TEST_EQ(1, report.remaining);
@@ -66,8 +52,18 @@ static void worker_that_never_ends_times_out_and_a_retry_succeeds(void)
     server_end();
 }
 
-/* The server's own task then waits in close_fn until the worker has ended, and does for the others what it can there.
- */
+static void handler_that_never_yields_times_out_and_a_retry_succeeds(void)
+{
+    times_out_and_a_retry_succeeds("/spin");
+}
+
+/* It goes on using its copy of the request all the time: the session must stay. */
+static void worker_that_never_ends_times_out_and_a_retry_succeeds(void)
+{
+    times_out_and_a_retry_succeeds("/stray");
+}
+
+/* The server's own task then waits in close_fn for the worker, and does for the others what it can there. */
 static void worker_whose_session_is_closed_delays_nobody_else(void)
 {
     server_start();
