@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -10,6 +11,7 @@ import pytest
 
 from .console.console import ExpectedPanic
 
+_RELEASE = re.compile(r"\d+\.\d+(\.\d+)?")
 KINDS = ("promise", "control", "observation")
 
 
@@ -21,6 +23,7 @@ class HilMark:
     image: str = "release"  # the image the `board` fixture starts
     provisioning: Mapping[str, str | int] = field(default_factory=dict)
     expect_panic: ExpectedPanic | None = None
+    idf: str = ""  # the first ESP-IDF whose firmware can do it: left out with images of an older one
 
     @classmethod
     def of(cls, item: pytest.Item) -> HilMark | None:
@@ -34,6 +37,8 @@ class HilMark:
             raise pytest.UsageError(f"{item.nodeid}: pytest.mark.hil: {error}") from None
         if mark.kind not in KINDS:
             raise pytest.UsageError(f"{item.nodeid}: pytest.mark.hil: kind {mark.kind!r} is none of {', '.join(KINDS)}")
+        if mark.idf and not _RELEASE.fullmatch(mark.idf):
+            raise pytest.UsageError(f'{item.nodeid}: pytest.mark.hil: idf is a version, as "5.2", not {mark.idf!r}')
         if mark.expect_panic is not None and mark.kind == "promise":
             raise pytest.UsageError(f"{item.nodeid}: pytest.mark.hil: a promise cannot expect a panic")
         return mark

@@ -25,6 +25,7 @@ from .boards.pool import board_of, check_workers, kept
 from .boards.protocol import Board
 from .console.console import Console
 from .errors import BenchError, HilError, NotRun, UsageError, machine_fault
+from .left_out import LeftOut
 from .marker import HilMark
 from .printable import printable
 from .results.bench_key import BenchKey
@@ -69,8 +70,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers",
-        "hil(kind, image, provisioning, expect_panic): kind is promise, control or observation; "
-        "a control names the panic that must be seen",
+        "hil(kind, image, provisioning, expect_panic, idf): kind is promise, control or observation; "
+        "a control names the panic that must be seen; idf is the first ESP-IDF that can do it",
     )
     config.addinivalue_line("markers", "slow: waits for minutes; outside the default of 'hil run'")
     config.addinivalue_line("markers", "faults: the update under fire; outside the default of 'hil run'")
@@ -81,6 +82,8 @@ def pytest_configure(config: pytest.Config) -> None:
     keeper = RunKeeper(config, _run_dir(config), artifacts_path(config), _bench_key(config))
     config.stash[KEEPER] = keeper
     config.pluginmanager.register(keeper, "hil-run-keeper")
+    left_out = LeftOut(artifacts_path(config), keeper.run_dir, worker["workerid"] if worker else None)
+    config.pluginmanager.register(left_out, "hil-left-out")
     if worker is not None or config.getoption("numprocesses", None):
         config.pluginmanager.register(Spreading(config, keeper.run_dir.path.parent), "hil-spreading")
         config.pluginmanager.register(Workers(config, keeper.run_dir.path), "hil-workers")

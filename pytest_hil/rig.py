@@ -185,6 +185,13 @@ class Rig:
             self.streams.silent()
             self.console.wait_line("performing session handshake", OPEN_TIMEOUT_S, mark)
 
+    def open_served(self, plan: StreamPlan) -> None:
+        """As `open_streams`, but for those that this board serves at one time; the others are not opened.
+
+        For a test that needs somebody to be served, whoever it is: before ESP-IDF 5.2 a board has no workers.
+        """
+        self.open_streams(plan.served_by(self.stream_mode))
+
     @cached_property
     def tcp_sink(self) -> TcpSink:
         """A peer that only listens, for connections of the board's own."""

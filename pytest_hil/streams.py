@@ -6,7 +6,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -42,6 +42,10 @@ class StreamPlan:
     slow: int = 0
     stuck: int = 0  # asks for the page whose handler never ends
     silent: int = 0  # begins a TLS handshake and falls silent
+
+    def served_by(self, stream_mode: str) -> StreamPlan:
+        """What of it is served at one time: `inline` an MJPEG stream holds the server's task, and nobody else is."""
+        return replace(self, mjpeg=1, ws=0) if stream_mode == "inline" and self.mjpeg else self
 
     def as_json(self) -> dict[str, int]:
         return asdict(self)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An app image of ESP-IDF, read: the version it names itself by, and the digest that a board prints of it.
+"""An app image of ESP-IDF, read: its version, the ESP-IDF it was built with, and the digest a board prints of it.
 
 The format is esp_image_format.h's: a header of 24 bytes, segments (address, length, contents), padding to 16 bytes with
 a checksum as the last, then, where the header says so, the SHA-256 of all before it. The app's description begins the
@@ -18,13 +18,23 @@ _HEADER, _SEGMENT = 24, struct.Struct("<II")
 _SEGMENTS_AT, _HASH_APPENDED_AT = 1, 23
 _DESCRIPTION_AT, _DESCRIPTION_MAGIC = _HEADER + _SEGMENT.size, bytes.fromhex("3254cdab")
 _VERSION = slice(_DESCRIPTION_AT + 16, _DESCRIPTION_AT + 48)
+_IDF = slice(_DESCRIPTION_AT + 112, _DESCRIPTION_AT + 144)
 
 
 def version_of(content: bytes) -> str:
     """Raises UsageError when it is no app image."""
+    return _described(content, _VERSION)
+
+
+def idf_of(content: bytes) -> str:
+    """As ESP-IDF names itself, such as `v5.2.2` or `v5.2.2-dirty`. Raises UsageError when it is no app image."""
+    return _described(content, _IDF)
+
+
+def _described(content: bytes, field: slice) -> str:
     if content[_DESCRIPTION_AT : _DESCRIPTION_AT + 4] != _DESCRIPTION_MAGIC:
         raise UsageError("no app image of ESP-IDF: it has no app description")
-    return content[_VERSION].partition(b"\0")[0].decode("ascii", "replace")
+    return content[field].partition(b"\0")[0].decode("ascii", "replace")
 
 
 def digest_of(content: bytes) -> str:

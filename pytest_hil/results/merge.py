@@ -42,6 +42,7 @@ def merge(
         },
         "images": images,
         "tests": tests,
+        "left_out": run_dir.read_left_out(),
         "verdict": verdict_of(tests),
     }
     temporary = run_dir.results.with_suffix(".tmp")

@@ -43,6 +43,10 @@ class RunDir:
         return self.path / "collected.json"
 
     @property
+    def left_out(self) -> Path:
+        return self.path / "left_out.json"
+
+    @property
     def begun(self) -> bool:
         """Whether there were boards' tests to run: then there must be results."""
         return self.records.is_dir() or self.collected.is_file()
@@ -71,6 +75,18 @@ class RunDir:
         except (FileNotFoundError, ValueError):  # cut off, where the disk was full
             return {}
         return kinds
+
+    def note_left_out(self, left_out: dict[str, Any]) -> None:
+        """Which tests are not for these images, and why."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        self.left_out.write_text(json.dumps(left_out))
+
+    def read_left_out(self) -> dict[str, Any] | None:
+        try:
+            left_out: dict[str, Any] = json.loads(self.left_out.read_text())
+        except (FileNotFoundError, ValueError):  # cut off, where the disk was full
+            return None
+        return left_out
 
     def point_latest(self) -> None:
         """Makes `latest` name this run, in one step, so that nobody ever finds it missing."""

@@ -92,4 +92,11 @@ def print_summary(results: dict[str, Any], run_path: Path, out: Console) -> None
         f"[bold {'green' if results['verdict'] == 'pass' else 'red'}]{escape(one_line(results['verdict']))}[/]",
         highlight=False,
     )
+    if left_out := results.get("left_out"):
+        needed = ", ".join(sorted(set(left_out["needed"].values())))
+        out.print(
+            f"{len(left_out['needed'])} more need ESP-IDF {needed} or later and were left out: "
+            f"these images were built with {one_line(left_out['built_with'])}",
+            highlight=False,
+        )
     out.print(Text(f"Logs, results.json and report.html: {run_path}"), soft_wrap=True)

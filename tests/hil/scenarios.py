@@ -21,6 +21,8 @@ from pytest_hil.streams import StreamPlan
 from . import expectations as seen
 from . import update_only
 
+WORKERS_SINCE = "5.2"  # the first ESP-IDF whose requests can be answered by another task than the server's
+
 
 @dataclass(frozen=True)
 class Scenario:
@@ -44,7 +46,9 @@ class Scenario:
         return "-".join(filter(None, (self.strategy, self.stream_mode, tls, clients, self.note)))
 
     def as_param(self) -> Any:
-        mark = pytest.mark.hil(kind=self.kind, expect_panic=self.expect_panic)
+        mark = pytest.mark.hil(
+            kind=self.kind, expect_panic=self.expect_panic, idf=WORKERS_SINCE if self.stream_mode == "workers" else ""
+        )
         return pytest.param(self, id=self.id, marks=mark)
 
 

@@ -34,7 +34,7 @@ ROWS: tuple[tuple[str, str, Change], ...] = (
 @pytest.mark.parametrize(("reason", "change"), [row[1:] for row in ROWS], ids=[row[0] for row in ROWS])
 def test_refused(rig: Rig, reason: str, change: Change) -> None:
     rig.start("release", FAST)
-    rig.open_streams(StreamPlan(mjpeg=1, ws=1))
+    rig.open_served(StreamPlan(mjpeg=1, ws=1))
     is_refused_and_streams_go_on(rig, change(rig.trigger_for("update")), reason)
 
 

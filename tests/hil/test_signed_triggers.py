@@ -58,7 +58,7 @@ def test_a_signed_trigger_is_accepted_and_updates(rig: Rig, trigger_key: Trigger
 @pytest.mark.parametrize(("reason", "change"), [row[1:] for row in ROWS], ids=[row[0] for row in ROWS])
 def test_refused(rig: Rig, trigger_key: TriggerKey, reason: str, change: Change) -> None:
     rig.start("release", FAST | {"trigger_key": trigger_key.public_pem})
-    rig.open_streams(StreamPlan(mjpeg=1, ws=1))
+    rig.open_served(StreamPlan(mjpeg=1, ws=1))
     is_refused_and_streams_go_on(rig, change(rig, trigger_key, rig.trigger_for("update")), reason)
 
 
@@ -69,7 +69,7 @@ def test_a_replay_is_refused_though_its_signature_is_good(rig: Rig, trigger_key:
     mark = rig.publish_trigger(used)
     rig.wait_status("failed", 20)
     rig.console.wait_event("ready", 10, mark, again=True)
-    rig.open_streams(StreamPlan(mjpeg=1, ws=1))
+    rig.open_served(StreamPlan(mjpeg=1, ws=1))
     is_refused_and_streams_go_on(rig, used, "replayed")
 
 
@@ -92,7 +92,7 @@ def test_a_replay_is_refused_by_every_later_life(rig: Rig, trigger_key: TriggerK
         rig.console.wait_event("ready", 10, rig.console.wait_event("boot", 10, mark).at_line)
         rig.streams.close()
         rig.streams.clients.clear()
-        rig.open_streams(StreamPlan(mjpeg=1, ws=1))
+        rig.open_served(StreamPlan(mjpeg=1, ws=1))
         is_refused_and_streams_go_on(rig, failed, "replayed")
     good = rig.signed(rig.trigger_for("update"), trigger_key)
     mark = rig.publish_trigger(good)
@@ -100,7 +100,7 @@ def test_a_replay_is_refused_by_every_later_life(rig: Rig, trigger_key: TriggerK
     rig.console.wait_event("ready", 10, boot.at_line)
     rig.streams.close()
     rig.streams.clients.clear()
-    rig.open_streams(StreamPlan(mjpeg=1, ws=1))
+    rig.open_served(StreamPlan(mjpeg=1, ws=1))
     is_refused_and_streams_go_on(rig, good, "replayed")
 
 

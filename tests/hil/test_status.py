@@ -12,6 +12,7 @@ from pytest_hil.rig import Rig
 from pytest_hil.streams import CONTROL_PORT, StreamPlan
 
 from .expectations import EVENT_SLACK_S
+from .scenarios import WORKERS_SINCE
 from .test_refused_triggers import is_refused_and_streams_go_on
 
 HEAP_UNDER_WAY = 32768  # bytes: what queued packets of three streams hold, more or less of it at each look
@@ -24,7 +25,7 @@ def status_of(rig: Rig) -> dict[str, Any]:
     return told
 
 
-@pytest.mark.hil(kind="promise")
+@pytest.mark.hil(kind="promise", idf=WORKERS_SINCE)
 def test_it_tells_image_streams_triggers_and_heap(rig: Rig) -> None:
     rig.start("release", {"stream_mode": "workers"})
     rig.open_streams(StreamPlan(mjpeg=2, ws=1))
@@ -51,7 +52,7 @@ def test_it_tells_image_streams_triggers_and_heap(rig: Rig) -> None:
 @pytest.mark.hil(kind="promise")
 def test_it_tells_a_refused_trigger_and_the_new_image(rig: Rig) -> None:
     rig.start("release")
-    rig.open_streams(StreamPlan(mjpeg=1, ws=1))
+    rig.open_served(StreamPlan(mjpeg=1, ws=1))
     is_refused_and_streams_go_on(rig, rig.trigger_for("update") | {"version": "1.0.0"}, "same_version")
     assert status_of(rig)["triggers"] == {"accepted": 0, "refused": 1}
     mark = rig.publish_trigger(rig.trigger_for("update"))

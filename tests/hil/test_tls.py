@@ -56,7 +56,7 @@ def image_server(authority: Authority, runner: tuple[str, ...]) -> Iterator[Imag
 @pytest.mark.hil(kind="promise")
 def test_the_whole_update_goes_over_tls(rig: Rig, authority: Authority, trigger_key: TriggerKey) -> None:
     rig.start("release", {"trigger_key": trigger_key.public_pem, **rig.tls_streams(authority)})
-    rig.open_streams(StreamPlan(mjpeg=2, ws=1))
+    rig.open_served(StreamPlan(mjpeg=2, ws=1))
     trigger = rig.trigger_for("update")
     assert trigger["url"].startswith("https://")
     mark = rig.publish_trigger(trigger, sign_with=trigger_key)
@@ -64,7 +64,7 @@ def test_the_whole_update_goes_over_tls(rig: Rig, authority: Authority, trigger_
     (request,) = rig.bench.image_server.requests
     assert (request.status, request.bytes_sent) == (200, trigger["size"])
     assert rig.bench.image_server.failed_handshakes == []
-    rig.open_streams(StreamPlan(mjpeg=2, ws=1))  # the new image serves them over TLS too
+    rig.open_served(StreamPlan(mjpeg=2, ws=1))  # the new image serves them over TLS too
 
 
 class TestAnImageServerNobodyVouchesFor:
@@ -81,7 +81,7 @@ class TestAnImageServerNobodyVouchesFor:
     @pytest.mark.hil(kind="promise")
     def test_is_not_believed(self, rig: Rig, authority: Authority) -> None:
         rig.start("release", rig.tls_streams(authority))
-        rig.open_streams(StreamPlan(mjpeg=1, ws=1))
+        rig.open_served(StreamPlan(mjpeg=1, ws=1))
         mark = rig.publish_trigger(rig.trigger_for("update"))
         rig.console.wait_event("stop_end", 10, mark, server=STREAM_PORT)
         rig.wait_status("failed", 20, lambda status: status.get("reason") == "certificate")
@@ -91,7 +91,7 @@ class TestAnImageServerNobodyVouchesFor:
 
         for client in rig.streams.clients:
             client.wait_end(5)
-        rig.open_streams(StreamPlan(mjpeg=2, ws=1))
+        rig.open_served(StreamPlan(mjpeg=2, ws=1))
         assert len(rig.console.events_named("boot")) == 1, "the board restarted"
 
 

@@ -29,7 +29,7 @@ def test_each_version_becomes_the_next(rig: Rig, chain: tuple[str, ...]) -> None
     rig.start(chain[0])
     for role in chain[1:]:
         clients = len(rig.streams.clients)
-        rig.open_streams(StreamPlan(mjpeg=2, ws=1))
+        rig.open_served(StreamPlan(mjpeg=2, ws=1))
         mark = rig.publish_trigger(rig.trigger_for(role))
         boot = rig.wait_updated(role, mark)
         rig.console.wait_event("ready", EVENT_SLACK_S, boot.at_line)

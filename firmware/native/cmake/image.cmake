@@ -118,11 +118,15 @@ function(native_image NAME)
         "${MBEDCRYPTO_LIBRARY}" "${CJSON_LIBRARY}" Threads::Threads)
 
     set(tools "${HIL_FIRMWARE_DIR}/native/tools")
+    set(native_idf "")
+    if(NATIVE_IDF_VERSION) # where the server is an ESP-IDF's own: cmake/esp_idf.cmake
+        set(native_idf --idf "v${NATIVE_IDF_VERSION}")
+    endif()
     add_custom_command(
         OUTPUT "${dir}/hil_app.bin"
         COMMAND ${CMAKE_OBJCOPY} --strip-debug "$<TARGET_FILE:hil_app_${NAME}>" "${dir}/hil_app.stripped.elf"
         COMMAND ${PYTHON} "${tools}/esp_image.py" make "${dir}/hil_app.stripped.elf" "${dir}/hil_app.bin"
-            --version "${image_VERSION}" --project "${HIL_PROJECT_NAME}"
+            --version "${image_VERSION}" --project "${HIL_PROJECT_NAME}" ${native_idf}
             --elf-original "$<TARGET_FILE:hil_app_${NAME}>"
         DEPENDS hil_app_${NAME} "${tools}/esp_image.py"
         VERBATIM)

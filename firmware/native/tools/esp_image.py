@@ -37,7 +37,7 @@ DESCRIPTOR = struct.Struct("<II8s32s32s16s16s32s32sHHB3s72s")
 DESCRIPTOR_MAGIC = 0xABCD5432
 MMU_PAGE_LOG2 = 16
 
-IDF_VERSION = "v5.4.2"
+IDF_VERSION = "v5.4.2"  # that the ports follow
 
 
 class ImageError(Exception):
@@ -85,7 +85,7 @@ def _field(what: str, value: str, size: int) -> bytes:
     return encoded.ljust(size, b"\0")
 
 
-def _descriptor(version: str, project: str, elf_sha256: bytes) -> bytes:
+def _descriptor(version: str, project: str, idf: str, elf_sha256: bytes) -> bytes:
     return DESCRIPTOR.pack(
         DESCRIPTOR_MAGIC,
         0,  # secure version: no anti-rollback
@@ -94,7 +94,7 @@ def _descriptor(version: str, project: str, elf_sha256: bytes) -> bytes:
         _field("project name", project, 32),
         b"",  # time and date stay empty, as in a reproducible build
         b"",
-        _field("ESP-IDF version", IDF_VERSION, 32),
+        _field("ESP-IDF version", idf, 32),
         elf_sha256,
         0,
         0xFFFF,
@@ -108,12 +108,12 @@ def _checksum(segments: Sequence[Segment]) -> int:
     return reduce(xor, (reduce(xor, segment.data, 0) for segment in segments), CHECKSUM_START)
 
 
-def build(elf: bytes, version: str, project: str, elf_sha256: bytes) -> bytes:
+def build(elf: bytes, version: str, project: str, elf_sha256: bytes, idf: str = IDF_VERSION) -> bytes:
     """Makes an image that holds `elf`. `elf_sha256` is the digest of the ELF that has the debug information."""
     if elf[:4] != b"\x7fELF":
         raise ImageError("not an ELF file")
     padded = elf.ljust(-(-len(elf) // 4) * 4, b"\0")
-    segments = (Segment(DROM_VADDR, _descriptor(version, project, elf_sha256)), Segment(ELF_VADDR, padded))
+    segments = (Segment(DROM_VADDR, _descriptor(version, project, idf, elf_sha256)), Segment(ELF_VADDR, padded))
     entry = int.from_bytes(elf[24:28], "little")
     # flash mode DIO, 40 MHz, 4 MB; any chip revision; digest appended
     image = bytearray(HEADER.pack(MAGIC, len(segments), 2, 0x20, entry, 0xEE, b"", CHIP_ID, 0, 0, 0xFFFF, b"", 1))
@@ -172,7 +172,7 @@ def _read(path: Path) -> bytes:
 def make(args: argparse.Namespace) -> None:
     elf = _read(args.elf)
     original = elf if args.elf_original is None else _read(args.elf_original)
-    args.bin.write_bytes(build(elf, args.version, args.project, hashlib.sha256(original).digest()))
+    args.bin.write_bytes(build(elf, args.version, args.project, hashlib.sha256(original).digest(), args.idf))
 
 
 def info(args: argparse.Namespace) -> None:
@@ -201,6 +201,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     command.add_argument("bin", type=Path, help="the image to write")
     command.add_argument("--version", required=True)
     command.add_argument("--project", required=True)
+    command.add_argument("--idf", default=IDF_VERSION, help="the ESP-IDF it is built with, as that names itself")
     command.add_argument(
         "--elf-original", type=Path, help="the ELF with debug information; its digest goes into the app descriptor"
     )

@@ -13,6 +13,7 @@ from pytest_hil.services.rude_clients import ConnectFlood, HalfClosedClient, Rec
 from pytest_hil.services.rude_websockets import MuteWebSocketClient, TalkingWebSocketClient
 from pytest_hil.streams import CONTROL_PORT, STREAM_PORT, StreamPlan
 
+from ..scenarios import WORKERS_SINCE
 from .recovery import publish, stops_in_time
 
 pytestmark = pytest.mark.faults
@@ -31,7 +32,9 @@ class ClientFault:
     smoke: bool = False
 
     def as_param(self, stream_mode: str) -> object:
-        marks = [pytest.mark.smoke] if self.smoke and stream_mode == "workers" else []
+        marks = [pytest.mark.hil(kind="promise", idf=WORKERS_SINCE if stream_mode == "workers" else "")]
+        if self.smoke and stream_mode == "workers":
+            marks.append(pytest.mark.smoke)
         return pytest.param(self, stream_mode, id=f"{self.name}-{stream_mode}", marks=marks)
 
 
@@ -106,7 +109,6 @@ CLIENT_FAULTS = (
 )
 
 
-@pytest.mark.hil(kind="promise")
 @pytest.mark.parametrize(
     ("fault", "stream_mode"), [fault.as_param(mode) for mode in ("workers", "inline") for fault in CLIENT_FAULTS]
 )
