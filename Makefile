@@ -41,14 +41,18 @@ hil-idf: build-idf $(BENCH_KEY)
 	$(HIL) run -n $(BOARDS) --artifacts $(IDF_BUILD)
 	@echo "Ship or not: $(HIL) gate --results build/hil/latest --image $(IDF_BUILD)/release/hil_app.bin"
 
+# Before 5.2 an ESP-IDF has no workers; then the port's board serves inline too where nothing else is asked for.
+IDF_VERSION = $(subst $() ,.,$(shell sed -n 's/^set(IDF_VERSION_M[AI][JN]OR \([0-9]*\))/\1/p' $(IDF_PATH)/tools/cmake/version.cmake))
+BOTH_SERVE = $(if $(filter 4.% 5.0 5.1,$(IDF_VERSION)),--hil-bench firmware/native/tools/inline.toml)
+
 #: make differential  the scenarios on the port and on IDF_PATH's own server and lwIP, and a table of what differs
 differential: build-idf build $(BENCH_KEY)
 	@rm -f build/differential-port build/differential-idf
-	@$(HIL) run -n $(WORKERS) || true
+	@$(HIL) run -n $(WORKERS) $(BOTH_SERVE) || true
 	@ln -s "$$(readlink -f build/hil/latest)" build/differential-port
-	@$(HIL) run -n $(WORKERS) --artifacts $(IDF_BUILD) || true
+	@$(HIL) run -n $(WORKERS) $(BOTH_SERVE) --artifacts $(IDF_BUILD) || true
 	@ln -s "$$(readlink -f build/hil/latest)" build/differential-idf
-	@$(PYTHON) firmware/native/tools/differential.py build/differential-port build/differential-idf
+	@$(PYTHON) firmware/native/tools/differential.py build/differential-port build/differential-idf "$(IDF_PATH)"
 
 #: make test       all tests and lint
 test: ctest rig-test faults-smoke hil-port sanitizer-smoke lint

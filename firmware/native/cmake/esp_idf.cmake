@@ -28,10 +28,10 @@ set(ESP_IDF_VERSION "${ESP_IDF_VERSION_MAJOR}.${ESP_IDF_VERSION_MINOR}.${ESP_IDF
 message(STATUS "esp_http_server and lwIP of ESP-IDF ${ESP_IDF_VERSION}: ${ESP_IDF_DIR}, ${LWIP_DIR}")
 
 # The firmware asks for the version to know what the server can do. The other ports know no API older than 5.1's.
-set(NATIVE_IDF_VERSION "${ESP_IDF_VERSION}")
+set(known_version "${ESP_IDF_VERSION}")
 if(ESP_IDF_VERSION VERSION_LESS 5.1)
-    set(NATIVE_IDF_VERSION 5.1.0)
+    set(known_version 5.1.0)
 endif()
-string(REGEX MATCH "([0-9]+)\\.([0-9]+)\\.([0-9]+)" found "${NATIVE_IDF_VERSION}")
+string(REGEX MATCH "([0-9]+)\\.([0-9]+)\\.([0-9]+)" found "${known_version}")
 add_compile_definitions(ESP_IDF_VERSION_MAJOR=${CMAKE_MATCH_1} ESP_IDF_VERSION_MINOR=${CMAKE_MATCH_2}
-    ESP_IDF_VERSION_PATCH=${CMAKE_MATCH_3})
+    ESP_IDF_VERSION_PATCH=${CMAKE_MATCH_3} NATIVE_IDF_NAME="v${ESP_IDF_VERSION}")

@@ -119,8 +119,8 @@ function(native_image NAME)
 
     set(tools "${HIL_FIRMWARE_DIR}/native/tools")
     set(native_idf "")
-    if(NATIVE_IDF_VERSION) # where the server is an ESP-IDF's own: cmake/esp_idf.cmake
-        set(native_idf --idf "v${NATIVE_IDF_VERSION}")
+    if(ESP_IDF_VERSION) # where the server is an ESP-IDF's own: cmake/esp_idf.cmake
+        set(native_idf --idf "v${ESP_IDF_VERSION}")
     endif()
     add_custom_command(
         OUTPUT "${dir}/hil_app.bin"

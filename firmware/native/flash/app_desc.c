@@ -15,14 +15,11 @@
 #error "PROJECT_VER and PROJECT_NAME are given by the build of the image"
 #endif
 
-#define TEXT_OF(x) #x
-#define TEXT(x)    TEXT_OF(x)
-
 static const esp_app_desc_t description = {
     .magic_word = ESP_APP_DESC_MAGIC_WORD,
     .version = PROJECT_VER,
     .project_name = PROJECT_NAME,
-    .idf_ver = "v" TEXT(ESP_IDF_VERSION_MAJOR) "." TEXT(ESP_IDF_VERSION_MINOR) "." TEXT(ESP_IDF_VERSION_PATCH),
+    .idf_ver = NATIVE_IDF_NAME,
 };
 
 const esp_app_desc_t *esp_app_get_description(void)

@@ -14,8 +14,6 @@
 #include "native_kernel.h"
 
 #define SHUTDOWN_HANDLERS 5 /* as many as ESP-IDF has room for */
-#define STRING_(x)        #x
-#define STRING(x)         STRING_(x)
 
 static shutdown_handler_t shutdown_handlers[SHUTDOWN_HANDLERS]; /* kernel lock */
 
@@ -85,7 +83,7 @@ uint32_t esp_get_minimum_free_heap_size(void)
 
 const char *esp_get_idf_version(void)
 {
-    return "v" STRING(ESP_IDF_VERSION_MAJOR) "." STRING(ESP_IDF_VERSION_MINOR) "." STRING(ESP_IDF_VERSION_PATCH);
+    return NATIVE_IDF_NAME;
 }
 
 /* SplitMix64: each call takes the next number of one sequence, whichever task calls. */

@@ -19,10 +19,13 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
+#include "esp_idf_version.h"
 #include "freertos/semphr.h"
 #include "freertos/task.h"
 #include "httpd_graceful_stop.h"
 #include "in_time.h"
+
+#define HAS_ASYNC (ESP_IDF_VERSION >= ESP_IDF_VERSION_VAL(5, 2, 0)) /* /async, /late and /stray work */
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define HOST_SLOWNESS 4 /* what takes no time otherwise takes some */

@@ -308,9 +308,11 @@ void app_main(void)
     TIMED_RUN(new_client_is_refused_while_stopping);
     TIMED_RUN(one_served_two_waiting_all_end);
     TIMED_RUN(request_behind_a_stream_gets_503);
-    TIMED_RUN(three_workers_at_10_ms_end_whole);
-    TIMED_RUN(three_workers_at_300_ms_end_whole);
-    TIMED_RUN(stalled_worker_is_forced_and_the_others_end_whole);
-    TIMED_RUN(worker_that_outlives_the_drain_is_cut);
+    if (HAS_ASYNC) {
+        TIMED_RUN(three_workers_at_10_ms_end_whole);
+        TIMED_RUN(three_workers_at_300_ms_end_whole);
+        TIMED_RUN(stalled_worker_is_forced_and_the_others_end_whole);
+        TIMED_RUN(worker_that_outlives_the_drain_is_cut);
+    }
     TEST_END();
 }

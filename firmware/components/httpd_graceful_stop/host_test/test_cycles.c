@@ -13,6 +13,7 @@
 #include "board_test.h"
 #include "client.h"
 #include "esp_heap_caps.h"
+#include "lwip/init.h"
 #include "server.h"
 
 #define CYCLES      60   /* in an ordinary run */
@@ -29,7 +30,7 @@ static int cycles = CYCLES;
 
 static void many_cycles_leave_nothing_behind(void)
 {
-    static const char *const paths[] = {"/stream", "/async", "/dropin"};
+    static const char *const paths[] = {"/stream", HAS_ASYNC ? "/async" : "/deaf", "/dropin"};
     size_t heap = 0;
     UBaseType_t tasks = 0;
     int sockets = 0;
@@ -47,9 +48,9 @@ static void many_cycles_leave_nothing_behind(void)
         if (cycle == WARM_CYCLES || cycle == cycles - 1) {
             settle();
             if (cycle == WARM_CYCLES) {
+                sockets = sockets_free(); /* before: up to ESP-IDF 4.4 a socket keeps a mutex once it was used */
                 heap = heap_caps_get_free_size(MALLOC_CAP_DEFAULT);
                 tasks = uxTaskGetNumberOfTasks();
-                sockets = sockets_free();
             } else {
                 printf("  from cycle %d to %d: free heap %zu to %zu bytes, tasks %u to %u, free sockets %d to %d\n",
                        WARM_CYCLES, cycle, heap, heap_caps_get_free_size(MALLOC_CAP_DEFAULT), (unsigned)tasks,
@@ -220,7 +221,9 @@ void app_main(void)
     }
     TIMED_RUN(many_cycles_leave_nothing_behind);
     TIMED_RUN(object_gives_all_its_memory_back);
-    TIMED_RUN(no_byte_reaches_a_socket_that_reuses_an_fd);
+    if (LWIP_VERSION >= 0x02010300) { /* before, lwIP itself may end the connection that gets an fd next */
+        TIMED_RUN(no_byte_reaches_a_socket_that_reuses_an_fd);
+    }
     TIMED_RUN(fd_is_forgotten_before_it_is_closed);
     TEST_END();
 }

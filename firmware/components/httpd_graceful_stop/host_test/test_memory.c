@@ -13,6 +13,7 @@
 #include "client.h"
 #include "esp_heap_caps.h"
 #include "heap_arena.h"
+#include "lwip/init.h"
 #include "lwip/memp.h"
 #include "lwip/sys.h"
 #include "server.h"
@@ -26,6 +27,9 @@
 /* ---- Allocations that nobody can do without --------------------------------------------------------------------- */
 
 static _Atomic bool in_httpd_stop;
+
+/* Before 2.1.3 an allocation that fails at the wrong moment leaves the loopback interface's queue without a reader. */
+#define LOOPBACK_RECOVERS (LWIP_VERSION >= 0x02010300)
 
 /* A task's first call of lwIP takes memory for its semaphore. When there is none lwIP panics, on a chip too. */
 sys_sem_t *__real_sys_thread_sem_get(void);
@@ -287,10 +291,14 @@ void app_main(void)
     server_stop_ok();
     server_end();
     TIMED_RUN(create_works_or_leaves_nothing);
-    TIMED_RUN(start_and_register_work_or_leave_nothing);
-    TIMED_RUN(register_works_or_leaves_nothing);
-    TIMED_RUN(queued_work_is_run_cancelled_or_refused);
-    TIMED_RUN(async_request_works_or_ends);
-    TIMED_RUN(stop_works_or_a_retry_does);
+    if (LOOPBACK_RECOVERS) {
+        TIMED_RUN(start_and_register_work_or_leave_nothing);
+        TIMED_RUN(register_works_or_leaves_nothing);
+        TIMED_RUN(queued_work_is_run_cancelled_or_refused);
+        if (HAS_ASYNC) {
+            TIMED_RUN(async_request_works_or_ends);
+        }
+        TIMED_RUN(stop_works_or_a_retry_does);
+    }
     TEST_END();
 }

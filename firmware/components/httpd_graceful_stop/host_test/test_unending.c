@@ -203,11 +203,13 @@ void app_main(void)
     network_up();
     TIMED_RUN(never_ending_handler_times_out_and_a_retry_succeeds);
     TIMED_RUN(handler_that_never_yields_times_out_and_a_retry_succeeds);
-    TIMED_RUN(worker_that_never_ends_times_out_and_a_retry_succeeds);
-    TIMED_RUN(worker_whose_session_is_closed_delays_nobody_else);
-    TIMED_RUN(worker_that_is_unknown_here_times_out_and_a_retry_succeeds);
+    if (HAS_ASYNC) {
+        TIMED_RUN(worker_that_never_ends_times_out_and_a_retry_succeeds);
+        TIMED_RUN(worker_whose_session_is_closed_delays_nobody_else);
+        TIMED_RUN(worker_that_is_unknown_here_times_out_and_a_retry_succeeds);
+        TIMED_RUN(lease_given_back_twice_is_nobody_elses);
+    }
     TIMED_RUN(lease_that_stays_out_times_out_and_a_retry_succeeds);
-    TIMED_RUN(lease_given_back_twice_is_nobody_elses);
     TIMED_RUN(server_stop_that_hangs_times_out_and_is_joined);
     TEST_END();
 }

@@ -30,6 +30,12 @@
 #define TEST_ANY_METHOD HTTP_GET
 #endif
 
+#if TEST_SERVER_SINCE(5, 0)
+#define TEST_NOT_FOUND "Nothing matches the given URI"
+#else
+#define TEST_NOT_FOUND "This URI does not exist"
+#endif
+
 #define CTRL_PORT 32700
 
 /* ---- Board ------------------------------------------------------------------------------------------------------ */

@@ -13,6 +13,7 @@ extern "C" {
 #define ESP_IDF_VERSION_MAJOR 5
 #define ESP_IDF_VERSION_MINOR 4
 #define ESP_IDF_VERSION_PATCH 2
+#define NATIVE_IDF_NAME       "v5.4.2"
 #endif
 
 #define ESP_IDF_VERSION_VAL(major, minor, patch) (((major) << 16) | ((minor) << 8) | (patch))
