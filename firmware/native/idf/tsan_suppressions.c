@@ -54,12 +54,20 @@ const char *__tsan_default_suppressions(void)
         "race:^netif_set_link_down$\n"
         /*
          * The port's httpd_session.c and httpd_ws.c, as ESP-IDF's: httpd_ws_get_fd_info(), httpd_get_client_list(),
-         * httpd_ws_send_frame_async() and httpd_sess_trigger_close() read the table of sessions from any task, without
-         * a lock, while the server's task changes it. What they find may be out of date; it stays memory of the server.
+         * httpd_ws_send_frame_async(), httpd_sess_trigger_close(), and httpd_sess_get_transport_ctx() for a worker that
+         * sends over TLS, read the table of sessions, and which of them is being served, from any task, without a lock,
+         * while the server's task changes both. What they find may be out of date; it stays memory of the server.
          */
         "race:^httpd_session_find$\n"
+        "race:^httpd_sess_get_transport_ctx$\n"
         "race:^httpd_ws_get_fd_info$\n"
-        "race:^httpd_get_client_list$\n";
+        "race:^httpd_get_client_list$\n"
+        /*
+         * httpd_uri.c:122 of the port, as ESP-IDF's: httpd_register_uri_handler() adds to the table of a server that
+         * runs, from any task, while the server's task looks into it, without a lock. An entry is whole before it
+         * counts; a request that comes before finds none.
+         */
+        "race:^httpd_register_uri_handler$\n";
 }
 
 const char *__tsan_default_options(void)

@@ -13,7 +13,7 @@
 
 #include "flash_file.h"
 
-#define BOARD_FLASH_BYTES (4u * 1024 * 1024)
+#define BOARD_FLASH_BYTES (BOARD_FLASH_MB * 1024u * 1024)
 #define BOOTS_MAX         8 /* of one life: an update takes two, a rollback three; more is a board that never settles */
 
 /** An app image as it is served. */

@@ -128,6 +128,14 @@ void plan_make(struct plan *plan, const struct plan_extent *extent)
     }
 }
 
+void plan_free(struct plan *plan)
+{
+    for (unsigned i = 0; i < SCENARIOS; i++) {
+        free(plan->references[i].flash);
+    }
+    free(plan->jobs);
+}
+
 void plan_restore(const struct plan *plan, unsigned number)
 {
     memcpy(board_flash(), plan->references[number].flash, BOARD_FLASH_BYTES);

@@ -40,6 +40,8 @@ struct plan_extent {
 /** Runs every scenario once and plans the cuts. */
 void plan_make(struct plan *plan, const struct plan_extent *extent);
 
+void plan_free(struct plan *plan);
+
 /** Whether it lies in an app slot. */
 bool plan_in_slot(const struct flash_op *op);
 

@@ -223,11 +223,12 @@ int main(int argc, char **argv)
     if (options.findings) {
         summary_write_findings(options.findings, progress);
     }
-    if (result != EXIT_GOOD) {
-        return result; /* the workers end with this process */
+    if (result == EXIT_GOOD) { /* else the workers end with this process */
+        if (options.json) {
+            summary_write_json(options.json, &plan, progress, &began);
+        }
+        result = progress->finding_count > 0 ? EXIT_FOUND : EXIT_GOOD;
     }
-    if (options.json) {
-        summary_write_json(options.json, &plan, progress, &began);
-    }
-    return progress->finding_count > 0 ? EXIT_FOUND : EXIT_GOOD;
+    plan_free(&plan);
+    return result;
 }

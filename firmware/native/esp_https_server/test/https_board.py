@@ -40,10 +40,13 @@ class HttpsTestCase(ShellTestCase):
         return connected
 
     def connect(self, shell: Shell, context: ssl.SSLContext | None = None) -> Client:
-        client = Client(
-            (context or self.authority.client_context()).wrap_socket(self.raw(shell), server_hostname=ADDRESS)
+        """Open until the test ends, also when the handshake fails: a reset would overtake the alert."""
+        tls = (context or self.authority.client_context()).wrap_socket(
+            self.raw(shell), server_hostname=ADDRESS, do_handshake_on_connect=False
         )
+        client = Client(tls)
         self.addCleanup(client.close)
+        tls.do_handshake()
         return client
 
     def stop(self, shell: Shell, limit_ms: int = 2000) -> None:
