@@ -34,7 +34,7 @@
 static const char TAG[] = "mqtt_link";
 static esp_mqtt_client_handle_t s_client;
 static mqtt_link_trigger_fn s_on_trigger;
-static _Atomic(EventGroupHandle_t) s_bits; /* the self-test waits before it is made */
+static _Atomic EventGroupHandle_t s_bits; /* the self-test waits before it is made */
 static char s_topic_state[64];
 static char s_topic_trigger[64];
 static char s_topic_status[64];

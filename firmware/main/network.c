@@ -35,7 +35,7 @@
 #define UP_BIT BIT0
 
 static const char TAG[] = "network";
-static _Atomic(EventGroupHandle_t) s_up; /* the self-test waits before it is made */
+static _Atomic EventGroupHandle_t s_up; /* the self-test waits before it is made */
 
 static void on_got_ip(void *arg, esp_event_base_t base, int32_t id, void *data)
 {

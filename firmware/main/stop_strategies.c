@@ -45,7 +45,7 @@
 static const char TAG[] = "strategy";
 
 /* What the handler wrote down last. */
-static _Atomic(TaskHandle_t) s_task;
+static _Atomic TaskHandle_t s_task;
 static atomic_int s_fd = -1;
 static _Atomic int64_t s_send_began_us; /* 0: not in a send */
 static _Atomic int64_t s_send_ended_us;

@@ -40,7 +40,7 @@ static QueueHandle_t s_queue;
 static atomic_bool s_busy;
 static atomic_uint s_accepted;
 static atomic_uint s_refused;
-static _Atomic(const char *) s_last_failure;
+static const char *_Atomic s_last_failure;
 static trigger_t s_trigger; /* the one that is carried out; too large for a stack; the main task's alone */
 
 static void restart(const char *why)

@@ -96,6 +96,7 @@ static void worker_whose_session_is_closed_delays_nobody_else(void)
     server_end();
 }
 
+#if HAS_ASYNC
 static void unknown_worker(void *arg)
 {
     httpd_req_t *copy = arg;
@@ -129,6 +130,7 @@ static void worker_that_is_unknown_here_times_out_and_a_retry_succeeds(void)
     client_close(client);
     server_end();
 }
+#endif
 
 static void lease_that_stays_out_times_out_and_a_retry_succeeds(void)
 {
@@ -206,9 +208,11 @@ void app_main(void)
     if (HAS_ASYNC) {
         TIMED_RUN(worker_that_never_ends_times_out_and_a_retry_succeeds);
         TIMED_RUN(worker_whose_session_is_closed_delays_nobody_else);
-        TIMED_RUN(worker_that_is_unknown_here_times_out_and_a_retry_succeeds);
         TIMED_RUN(lease_given_back_twice_is_nobody_elses);
     }
+#if HAS_ASYNC
+    TIMED_RUN(worker_that_is_unknown_here_times_out_and_a_retry_succeeds);
+#endif
     TIMED_RUN(lease_that_stays_out_times_out_and_a_retry_succeeds);
     TIMED_RUN(server_stop_that_hangs_times_out_and_is_joined);
     TEST_END();

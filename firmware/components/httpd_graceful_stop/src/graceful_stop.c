@@ -48,7 +48,7 @@ void stop_count(uint16_t *counter)
 
 void stop_post(int32_t id, const httpd_graceful_stop_report_t *report)
 {
-    esp_event_post(HTTPD_GRACEFUL_STOP_EVENT, id, report, sizeof(*report), 0);
+    esp_event_post(HTTPD_GRACEFUL_STOP_EVENT, id, (void *)report, sizeof(*report), 0); /* const since 5.0 */
 }
 
 esp_err_t httpd_graceful_stop_set_limits(httpd_graceful_stop_handle_t handle, uint32_t drain_ms, uint32_t shutdown_ms,

@@ -101,8 +101,8 @@ typedef struct stop_object {
 
     /* Made by start(), gone with the server. */
     session_t *sessions, *sessions_end; /* T */
-    _Atomic(httpd_handle_t) server;     /* NULL also while it is being stopped for good */
-    _Atomic(TaskHandle_t) server_task;
+    _Atomic httpd_handle_t server;      /* NULL also while it is being stopped for good */
+    _Atomic TaskHandle_t server_task;
 
     uint32_t limit_ms[HTTPD_GRACEFUL_STOP_PHASES]; /* S */
     httpd_graceful_stop_report_t report;           /* S; of the attempt under way, or of the last one */
