@@ -13,12 +13,13 @@ from pathlib import Path
 import pytest
 
 from .boards.app_image import idf_of
-from .boards.artifacts import Artifacts
+from .boards.artifacts import Artifacts, Image
 from .errors import UsageError
 from .marker import HilMark
 from .results.run_dir import RunDir
 
 _RELEASE = re.compile(r"v?(\d+)\.(\d+)(?:\.(\d+))?")
+_HEADER = re.compile(r"^# Espressif IoT Development Framework \(ESP-IDF\) (\S+) ", re.M)
 
 Version = tuple[int, ...]
 
@@ -29,11 +30,20 @@ def parse(version: str) -> Version | None:
     return tuple(int(part or 0) for part in match.groups()) if match else None
 
 
+def _of(image: Image) -> Version | None:
+    """A checkout without tags names itself by its commit; then the first lines of the sdkconfig say it."""
+    version = parse(idf_of(image.app_bin.read_bytes()))
+    if version is None and image.sdkconfig.is_file():
+        header = _HEADER.search(image.sdkconfig.read_text(errors="replace"))
+        version = parse(header[1]) if header else None
+    return version
+
+
 def built_with(artifacts: Path) -> Version | None:
     """The oldest ESP-IDF of the images there; None where there are none, or they do not say."""
     try:
         images = Artifacts.read(artifacts).images.values()
-        versions = [parse(idf_of(image.app_bin.read_bytes())) for image in images]
+        versions = [_of(image) for image in images]
     except (OSError, UsageError):
         return None  # told when the first board is started
     return min(filter(None, versions), default=None)

@@ -58,6 +58,16 @@ def test_the_oldest_image_counts(tmp_path: Path) -> None:
     assert built_with(artifacts(tmp_path, release="v5.2.2", update="v5.1.4")) == (5, 1, 4)
 
 
+def test_a_checkout_without_tags_is_known_by_its_sdkconfig(tmp_path: Path) -> None:
+    built = artifacts(tmp_path, release="d7b0a45ddb")
+    assert built_with(built) is None
+    header = (
+        "#\n# Automatically generated file. DO NOT EDIT.\n# Espressif IoT Development Framework (ESP-IDF) 5.1.4 Project"
+    )
+    (built / "release" / "sdkconfig").write_text(f"{header} Configuration\n#\n")
+    assert built_with(built) == (5, 1, 4)
+
+
 def test_where_nothing_was_built_nothing_is_known(tmp_path: Path) -> None:
     assert built_with(tmp_path) is None
 
