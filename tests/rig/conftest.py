@@ -20,6 +20,7 @@ import pytest
 from pytest_hil.cli import main
 
 from .serial_place import Place, place_in
+from .small_runs import Run
 
 FAKE_BOARD = Path(__file__).parent / "fake_native_board.py"
 BOOT = 'print @hil {"n":0,"t":1,"ev":"boot","reset_reason":"POWERON","image_sha256":"' + "11" * 32 + '"}'
@@ -149,3 +150,19 @@ def complaint(capsys: pytest.CaptureFixture[str]) -> str:
     lines = capsys.readouterr().err.strip().splitlines()
     assert len(lines) == 1, lines
     return lines[0]
+
+
+@pytest.fixture
+def run(pytester: pytest.Pytester, fake_artifacts: Path) -> Run:
+    """Runs a test file's text in a pytest of its own."""
+
+    def run_text(text: str, *arguments: str) -> pytest.RunResult:
+        pytester.makepyfile(
+            "import pytest\nfrom pytest_hil.console.console import ExpectedPanic\n"
+            "pytestmark = pytest.mark.hil(kind='promise')\n" + text
+        )
+        return pytester.runpytest_subprocess(
+            f"--hil-artifacts={fake_artifacts}", f"--hil-run-dir={pytester.path / 'run'}", *arguments
+        )
+
+    return run_text

@@ -3,42 +3,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from .conftest import BOOT, READY
-
-Run = Callable[..., pytest.RunResult]
-ASSERT = "print assert failed: foo bar.c:12 (x > 0)"
-
-
-@pytest.fixture
-def run(pytester: pytest.Pytester, fake_artifacts: Path) -> Run:
-    """Runs a test file's text in a pytest of its own."""
-
-    def run_text(text: str, *arguments: str) -> pytest.RunResult:
-        pytester.makepyfile(
-            "import pytest\nfrom pytest_hil.console.console import ExpectedPanic\n"
-            "pytestmark = pytest.mark.hil(kind='promise')\n" + text
-        )
-        return pytester.runpytest_subprocess(
-            f"--hil-artifacts={fake_artifacts}", f"--hil-run-dir={pytester.path / 'run'}", *arguments
-        )
-
-    return run_text
-
-
-def results(pytester: pytest.Pytester) -> dict[str, Any]:
-    loaded: dict[str, Any] = json.loads((pytester.path / "run" / "results.json").read_text())
-    return loaded
-
-
-def outcomes(pytester: pytest.Pytester) -> dict[str, str]:
-    return {test["id"].rpartition("::")[2]: test["outcome"] for test in results(pytester)["tests"]}
+from .small_runs import ASSERT, Run, outcomes, results
 
 
 def test_a_clean_test_passes_and_leaves_its_evidence(
@@ -144,72 +115,11 @@ def test_it(dut):
     assert results(pytester)["tests"][0]["duration_s"] < 10
 
 
-def test_the_death_of_the_boards_supervisor_ends_a_wait_at_once_and_is_the_benchs_fault(
-    run: Run, pytester: pytest.Pytester, board_does: Callable[..., None]
-) -> None:
-    board_does(BOOT, READY, "pause 0.2", "kill")
-    result = run("def test_it(board, console):\n    console.wait_event('beat', 60)\n")
-    result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["BenchError: native-board was killed by signal 9"])
-    (test,) = results(pytester)["tests"]
-    assert (test["outcome"], test["failure"]) == ("bench_error", "native-board was killed by signal 9")
-    assert test["duration_s"] < 10
-
-
-WHILE_IT_DIES = (
-    "import os, signal\n"
-    "def test_it(board):\n"
-    "    os.kill(board.pid, signal.SIGKILL)\n    board._process.wait(10)\n    {then}\n"
-)
-
-
-@pytest.mark.parametrize("then", ["pass", "raise ConnectionResetError('the stream ended')"])
-def test_a_supervisor_that_dies_is_the_benchs_fault_whatever_the_test_saw_of_it(
-    run: Run, pytester: pytest.Pytester, board_does: Callable[..., None], then: str
-) -> None:
-    board_does(BOOT, READY)
-    run(WHILE_IT_DIES.format(then=then))
-    assert outcomes(pytester) == {"test_it": "bench_error"}
-
-
-def test_a_panic_before_the_supervisor_died_is_the_firmwares(
-    run: Run, pytester: pytest.Pytester, board_does: Callable[..., None]
-) -> None:
-    board_does(BOOT, READY, ASSERT)
-    run(WHILE_IT_DIES.format(then="pass").replace("(board):", "(board, console):\n    console.wait_panic(10)"))
-    assert outcomes(pytester) == {"test_it": "failed"}
-
-
-def test_a_broker_that_is_killed_is_the_benchs_fault_and_later_tests_say_so_at_once(
-    run: Run, pytester: pytest.Pytester, board_does: Callable[..., None]
-) -> None:
-    board_does(BOOT, READY)
-    run(
-        "import os, signal\n"
-        "def test_it(board, console, broker):\n"
-        "    os.kill(broker._process.pid, signal.SIGKILL)\n"
-        "    console.wait_event('trigger', 0.5)\n"
-        "def test_later(board):\n    pass\n"
-    )
-    assert outcomes(pytester) == {"test_it": "bench_error", "test_later": "bench_error"}
-    for test in results(pytester)["tests"]:
-        assert test["failure"].startswith("the broker was killed by signal 9; its log: ")
-
-
 def test_a_lost_event_fails_the_test(run: Run, board_does: Callable[..., None]) -> None:
     board_does(BOOT, READY, 'print @hil {"n":3,"t":9,"ev":"beat"}')
     result = run("def test_it(board):\n    pass\n")
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*lost event: *n=3, expected 2*"])
-
-
-def test_a_full_disk_is_not_the_firmwares_fault(
-    run: Run, pytester: pytest.Pytester, board_does: Callable[..., None]
-) -> None:
-    board_does(BOOT, READY)
-    result = run("import errno\ndef test_it(board):\n    raise OSError(errno.ENOSPC, 'No space left on device')\n")
-    assert outcomes(pytester) == {"test_it": "bench_error"}
-    result.stdout.fnmatch_lines(["BenchError: */run: No space left on device"])
 
 
 def test_a_watchdog_reset_fails_the_test(run: Run, board_does: Callable[..., None]) -> None:
@@ -273,41 +183,6 @@ def test_an_unknown_kind_is_refused(run: Run) -> None:
     assert run("@pytest.mark.hil(kind='wish')\ndef test_it():\n    pass\n").ret == pytest.ExitCode.USAGE_ERROR
 
 
-def test_a_board_that_does_not_start_is_the_benchs_fault(
-    run: Run, pytester: pytest.Pytester, board_does: Callable[..., None]
-) -> None:
-    board_does("no-start")
-    result = run("def test_it(board):\n    pass\n")
-    result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(
-        ["BenchError: the native board did not start: *exit code 3: native-board: cannot start*"]
-    )
-    assert outcomes(pytester) == {"test_it": "bench_error"}
-    assert results(pytester)["verdict"] == "fail"
-
-
-def test_a_board_that_never_gets_ready_is_the_firmwares_fault(
-    run: Run, pytester: pytest.Pytester, board_does: Callable[..., None]
-) -> None:
-    board_does(BOOT, "pause 0.2", "exit 0")
-    run("def test_it(board):\n    pass\n").assert_outcomes(errors=1)
-    assert outcomes(pytester) == {"test_it": "failed"}
-
-
-@pytest.mark.parametrize(("ready_s", "outcome"), [(1, "failed"), (30, "passed")])
-def test_the_bench_says_how_long_a_board_may_take_to_be_ready(
-    run: Run, pytester: pytest.Pytester, board_does: Callable[..., None], ready_s: int, outcome: str
-) -> None:
-    board_does(BOOT, "pause 1.5", READY)
-    bench = pytester.path / "bench.toml"
-    bench.write_text(f'[boards.native]\nkind = "native"\npatience = 0.1\nready_s = {ready_s}\n')
-    run("def test_it(board):\n    pass\n")
-    (test,) = results(pytester)["tests"]
-    assert test["outcome"] == outcome, test["failure"]
-    if outcome == "failed":
-        assert "of 1 s for event 'ready'" in test["failure"]
-
-
 def test_skipped_and_failed_are_told_apart(
     run: Run, pytester: pytest.Pytester, board_does: Callable[..., None]
 ) -> None:
@@ -353,39 +228,3 @@ def test_pytest_embedded_alone_works_beside_it(pytester: pytest.Pytester) -> Non
         "    assert 'hil' not in type(dut).__module__\n"
     )
     pytester.runpytest_subprocess("--embedded-services=idf", f"--app-path={pytester.path}").assert_outcomes(passed=1)
-
-
-# What a chip's own USB port may leave of a start, and what else there is to see of the board.
-LOST_HEAD = """
-import http.server, json, os, threading
-def test_it(rig):
-    class Status(http.server.BaseHTTPRequestHandler):
-        def do_GET(self):
-            self.send_response(200)
-            self.end_headers()
-            self.wfile.write(json.dumps({{"state": "{state}", "image_sha256": "22"}}).encode())
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Status)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    os.environ["FAKE_BOARD_PORT"] = str(server.server_address[1])
-    rig.mqtt.publish(rig.topic("state"), "online")
-    ready = rig.start()
-    assert ready["image_sha256"] == "22"
-    server.shutdown()
-"""
-
-
-@pytest.mark.parametrize(("state", "outcome"), [("serving", "passed"), ("updating", "bench_error")])
-def test_a_board_whose_first_lines_were_lost_is_ready_when_its_status_says_so(
-    run: Run, pytester: pytest.Pytester, board_does: Callable[..., None], state: str, outcome: str
-) -> None:
-    board_does(*(step for n in range(7, 15) for step in (f'print @hil {{"n":{n},"t":{n}00,"ev":"beat"}}', "pause 0.2")))
-    (pytester.path / "bench.toml").write_text('[boards.native]\nkind = "native"\nready_s = 1\n')
-    run(LOST_HEAD.format(state=state))
-    (test,) = results(pytester)["tests"]
-    assert test["outcome"] == outcome, test["failure"]
-    if outcome == "passed":
-        assert test["observed"] == {"first_lines_lost": {"state": "serving", "image_sha256": "22"}}
-    else:
-        assert test["failure"].startswith(
-            "the port lost the board's first lines, and nothing else says that it is ready"
-        )
