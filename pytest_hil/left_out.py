@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from .boards.app_image import idf_of
+from .app_image import idf_of
 from .boards.artifacts import Artifacts, Image
 from .errors import UsageError
 from .marker import HilMark

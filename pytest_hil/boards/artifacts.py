@@ -13,8 +13,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from ..app_image import digest_of, version_of
 from ..errors import UsageError
-from .app_image import digest_of, version_of
 from .config import is_name
 from .flash_layout import BuildDir
 

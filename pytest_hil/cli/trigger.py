@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
-from ..boards.app_image import version_of
+from ..app_image import version_of
 from ..errors import BenchError, UsageError
 from ..services.mqtt import Message, MqttClient
 from ..services.signing import TriggerKey

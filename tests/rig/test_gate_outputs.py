@@ -83,7 +83,7 @@ def test_nothing_but_the_bench_is_3(hil: Hil, bench: Bench) -> None:
         (("--policy", "no.toml"), "there is no policy no.toml"),
         (("--results", "nowhere"), "--results: there is no folder nowhere"),
         (("--image", "nothing.bin"), "nothing.bin cannot be read: No such file or directory"),
-        (("--image", "gate.toml"), "gate.toml is no app image of ESP-IDF: it does not begin with 0xe9"),
+        (("--image", "gate.toml"), "gate.toml: no app image of ESP-IDF: it does not begin with 0xe9"),
         (("--image", "update.bin"), "--image: update.bin and release.bin are both for linux"),
         (("--key", "gate.toml"), "gate.toml is no private key in PEM without a password"),
         (("--attestation", "a.json"), "--attestation: there is no key to sign with"),
@@ -104,10 +104,10 @@ def test_a_damaged_image_is_no_image(hil: Hil, bench: Bench, capsys: pytest.Capt
     content[-40] ^= 1
     bench.image.write_bytes(content)
     assert hil(*GATE) == 2
-    assert "the digest at its end is not that of its contents" in capsys.readouterr().err
+    assert "release.bin: an app image whose digest is not that of its contents" in capsys.readouterr().err
     bench.image.write_bytes(content[:100])
     assert hil(*GATE) == 2
-    assert "is cut off" in capsys.readouterr().err
+    assert "release.bin: an app image that is cut off" in capsys.readouterr().err
 
 
 def test_explain_shows_the_margins(hil: Hil, capsys: pytest.CaptureFixture[str]) -> None:
