@@ -18,7 +18,6 @@ from .boards.artifacts import Artifacts, Image
 from .errors import HilError, NotRun, UsageError, machine_fault
 from .marker import HilMark
 from .printable import printable
-from .report.page import page
 from .results.bench_key import BenchKey
 from .results.history import FILE_NAME, History, HistoryError
 from .results.merge import merge
@@ -110,6 +109,8 @@ class RunKeeper:
                 opened.add(results)
         except HistoryError as error:
             self._note = f"hil: this run is not in the history: {error}"
+        from .report.page import page  # noqa: PLC0415  workers, which write none, start without it
+
         (self.run_dir.path / "report.html").write_text(page(results, self.run_dir.path, history))
         self.run_dir.point_latest()
 

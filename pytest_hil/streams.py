@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TypeVar
@@ -75,22 +75,15 @@ class Streams:
         # WebSockets and idle clients cannot be served while a stream holds the task, so they come before it.
         for _ in range(plan.idle):
             self.idle()
-        for _ in range(plan.ws):
-            self._await_frames(self.websocket())
-        for _ in range(plan.stalled_ws):
-            self._await_frames(self.websocket(stall_after=FIRST_FRAMES))
-        held = False
+        self._await_frames([self.websocket() for _ in range(plan.ws)])
+        self._await_frames([self.websocket(stall_after=FIRST_FRAMES) for _ in range(plan.stalled_ws)])
         ways = ["mjpeg"] * plan.mjpeg + ["slow"] * plan.slow + ["stalled"] * plan.stalled
-        for way in ways:
-            client = self.mjpeg(
-                path=f"/stream?interval_ms={SLOW_INTERVAL_MS}" if way == "slow" else "/stream",
-                stall_after=FIRST_FRAMES if way == "stalled" else None,
-            )
-            if held:
-                client.wait_asked(FIRST_FRAMES_TIMEOUT_S)
-            else:
-                self._await_frames(client)
-            held = inline
+        if inline:
+            self._await_frames([self._mjpeg(way) for way in ways[:1]])
+            for way in ways[1:]:
+                self._mjpeg(way).wait_asked(FIRST_FRAMES_TIMEOUT_S)
+        else:
+            self._await_frames([self._mjpeg(way) for way in ways])
         for _ in range(plan.half):
             self.half()
         for _ in range(plan.half_control):
@@ -105,9 +98,14 @@ class Streams:
         where = self._endpoint(free_port)
         requests.get(f"http://{where}/status", timeout=FIRST_FRAMES_TIMEOUT_S).close()
 
-    def _await_frames(self, client: StreamClient) -> None:
-        client.wait_frames(FIRST_FRAMES, FIRST_FRAMES_TIMEOUT_S)
-        self.served.append(client)
+    def _await_frames(self, clients: Sequence[StreamClient]) -> None:
+        for client in clients:
+            client.wait_frames(FIRST_FRAMES, FIRST_FRAMES_TIMEOUT_S)
+            self.served.append(client)
+
+    def _mjpeg(self, way: str) -> MjpegClient:
+        path = f"/stream?interval_ms={SLOW_INTERVAL_MS}" if way == "slow" else "/stream"
+        return self.mjpeg(path, FIRST_FRAMES if way == "stalled" else None)
 
     def mjpeg(self, path: str = "/stream", stall_after: int | None = None) -> MjpegClient:
         where = self._endpoint(STREAM_PORT)

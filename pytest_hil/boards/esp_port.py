@@ -14,7 +14,6 @@ from typing import Any, TextIO
 import esptool
 from esptool import cmds
 from pytest_embedded_serial_esp.serial import EspSerial
-from serial.tools import list_ports
 
 from .config import SerialConfig
 from .port_reader import FindPort, PortReader
@@ -109,25 +108,6 @@ class EspPort(EspSerial):  # type: ignore[misc]
             esp.change_baud(self._config.flash_baud)
         cmds.attach_flash(esp)
         return esp
-
-
-def port_of(port: str | None, serial_number: str | None, mac: str | None) -> str | None:
-    """Where the port is now; None while it is not there.
-
-    A chip with a USB port of its own has its MAC as serial number. Other chips would have to be stopped to be asked,
-    boards in use among them; those are named by port or adapter.
-    """
-    if port is not None:
-        return port
-    wanted = _plain(serial_number or mac or "")
-    for found in list_ports.comports():
-        if found.serial_number and _plain(found.serial_number) == wanted:
-            return str(found.device)
-    return None
-
-
-def _plain(number: str) -> str:
-    return number.replace(":", "").lower()
 
 
 FAULTS = (esptool.FatalError, OSError, ValueError)  # pyserial's SerialException is an OSError

@@ -18,8 +18,6 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-import yaml
-
 from ..errors import BenchError
 from .config import LabgridConfig
 
@@ -125,6 +123,8 @@ class Coordinator:
 
     def console(self, name: str) -> str:
         """Where pyserial finds the acquired place's console. Raises Unhealthy."""
+        import yaml  # noqa: PLC0415  for labgrid alone
+
         environment = yaml.safe_load(self.call("-p", name, "env"))
         resources = environment["targets"][name]["resources"]
         ports = [resource["NetworkSerialPort"] for resource in resources if "NetworkSerialPort" in resource]

@@ -12,7 +12,8 @@ from collections.abc import Callable
 from ..errors import BenchError
 from .commands import run_command
 from .config import SerialConfig
-from .esp_port import FAULTS, EspPort, port_of
+from .esp_port import FAULTS, EspPort
+from .find_port import port_of
 from .flash_layout import PARTITION_TABLE_OFFSET, PARTITION_TABLE_SIZE, Partition, parse_partition_table
 from .provisioning import PARTITION
 

@@ -15,7 +15,8 @@ from typing import TextIO
 from ..errors import BenchError, NotRun
 from .commands import run_command
 from .config import Command, SerialConfig
-from .esp_port import FAULTS, EspPort, port_of
+from .esp_port import FAULTS, EspPort
+from .find_port import port_of
 from .parking import park, refuse_parked
 from .plain_port import PlainPort
 from .port_reader import PortReader

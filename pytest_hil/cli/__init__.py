@@ -6,37 +6,27 @@ Errors are one line on stderr and an exit code: 1 firmware, 2 usage, 3 bench.
 
 from __future__ import annotations
 
+import importlib
 import signal
 import sys
 import traceback
 
 from ..errors import BenchError, UsageError
-from . import (
-    boards,
-    console,
-    doctor,
-    gate,
-    history,
-    keys,
-    provision,
-    report,
-    run,
-    scan,
-    soak,
-    trigger,
-    verify,
-)
-from .app import BENCH_FAILED, USAGE, app, say
+from .app import BENCH_FAILED, ORDER, USAGE, app, say
 
-# Importing one registers its command.
-COMMANDS = (run, report, history, gate, verify, soak, scan, doctor, boards, console, trigger, provision, keys)
+__all__ = ["app", "main"]
 
-__all__ = ["COMMANDS", "app", "main"]
+
+def load(command: str | None) -> None:
+    """Registers that command, or all where it is none of them: each takes its time to import what it needs."""
+    for name in (command,) if command in ORDER else ORDER:
+        importlib.import_module(f".{name}", __name__)
 
 
 def main() -> None:
     """Entry point."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: boards go down in order, results are kept
+    load(next((argument for argument in sys.argv[1:] if not argument.startswith("-")), None))
     try:
         app()
     except UsageError as error:

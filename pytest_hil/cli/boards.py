@@ -16,7 +16,7 @@ from ..boards.artifacts import Artifacts
 from ..boards.bench import BenchFile
 from ..boards.commands import run_command
 from ..boards.config import BoardConfig, EmulatorConfig, LabgridConfig, NativeConfig, SerialConfig
-from ..boards.esp_port import port_of
+from ..boards.find_port import port_of
 from ..boards.parking import why_parked
 from ..errors import BenchError, UsageError
 from .app import app, bench_file, root_or_here, terminal

@@ -20,8 +20,8 @@ from rich.console import Console
 
 from ..boards.artifacts import Artifacts
 from ..boards.config import BoardConfig, LabgridConfig, SerialConfig
-from ..boards.esp_port import port_of
 from ..boards.factory import make_board
+from ..boards.find_port import port_of
 from ..boards.pool import kept
 from ..boards.port_reader import PortReader
 from ..boards.protocol import BOARD_PORTS, Load

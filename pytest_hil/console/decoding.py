@@ -15,8 +15,6 @@ from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
-from esp_idf_panic_decoder import PanicOutputDecoder
-
 from .panic import Frame, Panic
 
 TIMEOUT_S = 20.0  # an ELF of some 10 MB takes a second
@@ -87,6 +85,8 @@ def gdb_frames_of(panic: Panic, elf: Path) -> tuple[Frame, ...]:
     """Of a RISC-V chip's registers and stack memory; empty where gdb is not installed or makes nothing of them."""
     if not any(line.startswith("MEPC") for line in panic.dump) or shutil.which(f"{_GDB}gdb") is None:
         return ()
+    from esp_idf_panic_decoder import PanicOutputDecoder  # noqa: PLC0415  takes its time to import, and is rarely needed
+
     try:
         told = PanicOutputDecoder(_GDB, str(elf), "default").process_panic_output(
             "\n".join(panic.dump).encode() + b"\n"

@@ -21,6 +21,7 @@ from typing import Any
 
 from .certificates import Identity
 
+POLL_S = 0.5
 _RANGE = re.compile(r"bytes=(\d+)-(\d*)$")
 
 
@@ -153,7 +154,7 @@ class ImageServer:
         self._server.tls = identity.server_context() if identity is not None else None
         self.port = int(self._server.server_address[1])
         self._thread = threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, name="image server", daemon=True
+            target=self._server.serve_forever, kwargs={"poll_interval": POLL_S}, name="image server", daemon=True
         )
 
     def serve(self, path: str, content: bytes, reply: Reply = plain_reply) -> None:
@@ -201,6 +202,8 @@ class ImageServer:
 
     def stop(self) -> None:
         self.stopping.set()
+        with contextlib.suppress(OSError):
+            self._server.socket.shutdown(socket.SHUT_RDWR)  # wakes it, which else looks each POLL_S whether to stop
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()

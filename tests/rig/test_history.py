@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from pytest_hil.cli.app import app
+from pytest_hil.cli import app, load
 from pytest_hil.results.history import History, HistoryError
 from pytest_hil.results.trends import changes, flaky
 
@@ -175,6 +175,7 @@ def test_what_a_failed_test_measured_does_not_count(path: Path) -> None:
 
 
 def hil(*arguments: str) -> tuple[int, str]:
+    load("history")
     result = CliRunner().invoke(app, list(arguments), terminal_width=300)
     return result.exit_code, result.output if result.exception is None or result.exit_code == 0 else str(
         result.exception

@@ -17,7 +17,7 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from pytest_hil.cli.app import app
+from pytest_hil.cli import app, load
 from pytest_hil.console.events import Event
 from pytest_hil.report.lanes import read_logs, timeline
 from pytest_hil.report.page import page
@@ -305,6 +305,7 @@ def test_the_summary_steers_no_terminal(tmp_path: Path, width: int) -> None:
 
 def test_the_page_can_be_made_anew(tmp_path: Path) -> None:
     folder = sample_run.make_run(tmp_path, 2)
+    load("report")
     result = CliRunner().invoke(app, ["report", str(folder), "--out", str(tmp_path / "again.html")])
     assert result.exit_code == 0, result.output
     assert (tmp_path / "again.html").read_text() == page_of(folder)

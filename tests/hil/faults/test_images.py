@@ -15,8 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import strategies as st
 
 from pytest_hil.boards.artifacts import Artifacts, Image
 from pytest_hil.rig import Rig
@@ -141,6 +139,10 @@ def test_is_refused_before_anything_stops(rig: Rig, changes: dict[str, Any], rea
 @pytest.mark.hil(kind="promise")
 def test_one_bit_anywhere(rig: Rig) -> None:
     """Whichever bit it is, and whether or not the trigger was made after it had flipped."""
+    # Every run collects this file, and hypothesis takes seconds to import.
+    from hypothesis import HealthCheck, Phase, given, settings  # noqa: PLC0415
+    from hypothesis import strategies as st  # noqa: PLC0415
+
     rig.start("release")
     good = rig.image("update").app_bin.read_bytes()
 
