@@ -80,7 +80,7 @@ def test_scenarios_run_and_the_gate_says_what_it_says(step: Step, project: Path,
     # The fake's images are no app images: the gate refuses them, and the step fails.
     gated = step("Gate", **given, image=str(fake_artifacts / "release" / "hil_app.bin"))
     assert gated.returncode == 2, gated.stdout
-    assert "hil_app.bin is no app image of ESP-IDF" in gated.stderr
+    assert "hil_app.bin: no app image of ESP-IDF" in gated.stderr
     real = str(ROOT / "build" / "native" / "release" / "hil_app.bin")
     gated = step("Gate", **given, image=real)
     assert gated.returncode == 1, gated.stderr

@@ -157,24 +157,28 @@ static void force_for_helper(stop_object_t *gs)
 
 /*
  * Waits for the end of the attempt and copies its report. `idle` is given when no attempt runs: whoever gets it looks,
- * and gives it back. @return false when the limits have passed
+ * and gives it back. Another caller may get it first and begin the next attempt, which is not waited for: @p attempts
+ * had ended before this one. @return false when the limits have passed
  */
-static bool wait_for_end(stop_object_t *gs, uint32_t called_ms, httpd_graceful_stop_report_t *report)
+static bool wait_for_end(stop_object_t *gs, uint32_t called_ms, unsigned attempts, httpd_graceful_stop_report_t *report)
 {
     for (;;) {
-        bool ended = xSemaphoreTake(gs->idle, pdMS_TO_TICKS(LOOK_MS)) == pdTRUE;
-        if (IDF_QUEUE_WORK_WAITS && !ended) {
+        bool idle = xSemaphoreTake(gs->idle, pdMS_TO_TICKS(LOOK_MS)) == pdTRUE;
+        if (IDF_QUEUE_WORK_WAITS && !idle) {
             force_for_helper(gs);
         }
         stop_enter();
         *report = gs->report;
+        bool ended = idle || peek(gs->attempts) != attempts;
         uint32_t deadline_ms = gs->deadline_ms;
         if ((int32_t)(deadline_ms - called_ms) <= 0) { /* it joins a stop of the server that hangs */
             deadline_ms = called_ms + gs->limit_ms[HTTPD_GRACEFUL_STOP_STOP];
         }
         stop_exit();
-        if (ended) {
+        if (idle) {
             xSemaphoreGive(gs->idle);
+        }
+        if (ended) {
             return true;
         }
         if ((int32_t)(deadline_ms - stop_now_ms()) <= 0) {
@@ -190,7 +194,9 @@ static esp_err_t stop_held(stop_object_t *gs, httpd_graceful_stop_report_t *repo
         return ESP_ERR_INVALID_STATE;
     }
     uint32_t called_ms = stop_now_ms();
-    if (xSemaphoreTake(gs->idle, 0) == pdTRUE) { /* otherwise an attempt runs, and is joined */
+    bool idle = xSemaphoreTake(gs->idle, 0) == pdTRUE; /* otherwise an attempt runs, and is joined */
+    unsigned attempts = peek(gs->attempts);
+    if (idle) {
         stop_enter();
         if (peek(gs->state) == STATE_RUNNING) {
             memset(&gs->report, 0, sizeof(gs->report));
@@ -208,7 +214,8 @@ static esp_err_t stop_held(stop_object_t *gs, httpd_graceful_stop_report_t *repo
             xSemaphoreGive(gs->idle);
         }
     }
-    if (!wait_for_end(gs, called_ms, report)) { /* httpd_stop() hangs, or the helper is held up in the network stack */
+    if (!wait_for_end(gs, called_ms, attempts, report)) {
+        /* httpd_stop() hangs, or the helper is held up in the network stack */
         report->err = ESP_ERR_TIMEOUT;
         if (IDF_QUEUE_WORK_WAITS && report->phase == HTTPD_GRACEFUL_STOP_DRAIN) {
             report->remaining = 1; /* the handler that the helper waits for */

@@ -87,6 +87,7 @@ typedef struct stop_object {
     /* One attempt to stop. */
     uint32_t begin_ms;              /* S */
     uint32_t phase_begin_ms;        /* S; of the phase in the report */
+    _Atomic unsigned attempts;      /* the helper's; that have ended, of all stops */
     uint32_t deadline_ms;           /* S; by then it has ended, or its callers give up */
     _Atomic uint32_t hold_until_ms; /* until then CLOSE is held back while a lease is out */
     _Atomic flag_t loop_clear;      /* the server task, back in its loop, found nothing left to wait for */

@@ -247,6 +247,7 @@ static void run_stop(stop_object_t *gs)
     if (err == ESP_OK) {
         poke(gs->state, STATE_STOPPED);
     }
+    poke(gs->attempts, peek(gs->attempts) + 1);
     xSemaphoreGive(gs->idle);
 }
 
