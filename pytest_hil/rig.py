@@ -40,9 +40,6 @@ from .streams import StreamPlan, Streams
 BEAT_TIMEOUT_S = 5.0  # heartbeats come each second
 OPEN_TIMEOUT_S = 5.0  # from a connect to the board's word of it
 BLOCKING_STREAM: dict[str, str | int] = {"frame_bytes": 32768, "frame_ms": 10}
-# How long what is sent to a client that does not read takes to fill all between the two, some hundred kilobytes: of a
-# stream as above 1.6 MB are sent meanwhile, of a WebSocket's smaller frames 300 KB. On the board's clock.
-FULL_MS, WS_FULL_MS = 500, 1500
 UPDATE_TIMEOUT_S = 30.0  # from the trigger to `valid`
 # After a stop lwIP meets what was left behind when it next looks after its connections, each second at the latest.
 LINGER_AFTER_STOP_S = 1.2
@@ -176,9 +173,10 @@ class Rig:
         self.streams.open(plan, self.stream_mode)
         # No client can see whether the board's send blocks, or its task is held.
         if plan.stalled or plan.stalled_ws:
-            opened = self.console.events_named("stream_open")[-1]
-            full_ms = opened.t_ms + (WS_FULL_MS if plan.stalled_ws else FULL_MS)
-            self.console.wait_event("beat", BEAT_TIMEOUT_S, opened.at_line, lambda beat: beat.t_ms >= full_ms)
+            # Some hundred kilobytes fit between the two; a stream that is provisioned fast (BLOCKING_STREAM) sends them
+            # many times over from one heartbeat to the next. Half a second was too short under TLS.
+            first = self.console.wait_event("beat", BEAT_TIMEOUT_S, self.console.mark())
+            self.console.wait_event("beat", BEAT_TIMEOUT_S, first.at_line + 1)
         for _ in range(plan.stuck):
             self.streams.stuck()
             self.console.wait_event("stream_open", OPEN_TIMEOUT_S, kind="stuck")
