@@ -175,6 +175,7 @@ static void stop_in_an_event_handler_is_ok_and_tells_its_phases(void)
     atomic_store(&loop_err, ESP_FAIL);
     begins = phases = ends = 0;
     TEST_EQ(ESP_OK, esp_event_post(base, 1, NULL, 0, portMAX_DELAY));
+    let_the_loop_run_dry(); /* the stop is over, and has posted its events behind this */
     let_the_loop_run_dry();
     TEST_EQ(ESP_OK, atomic_load(&loop_err));
     TEST_EQ(1, atomic_load(&begins));
