@@ -145,7 +145,7 @@ class NativeConfig(BoardConfig):
     kind = "native"
 
     heap_kb: int | None = setting("a whole number from 64 to 65536", is_whole(64, 65536))
-    mac: str = setting("six hexadecimal bytes with colons", is_mac, "02:00:00:00:00:01")
+    mac: str | None = setting("six hexadecimal bytes with colons", is_mac)  # None: made of the name
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from .config import BoardConfig, EmulatorConfig, NativeConfig, SerialConfig
 from .emulator import EmulatorBoard
 from .native import NativeBoard, NativeSettings
@@ -22,6 +24,11 @@ def make_board(config: BoardConfig, load: Load, console: ConsoleSink) -> Board:
     raise AssertionError(f"no board is made of the kind {config.kind!r}")
 
 
+def mac_of(name: str) -> str:
+    """A locally administered address that is this board's alone: its name is, in its bench."""
+    return ":".join(f"{byte:02x}" for byte in (0x02, *hashlib.sha256(name.encode()).digest()[:5]))
+
+
 def native_board(config: NativeConfig, load: Load, console: ConsoleSink) -> NativeBoard:
     """Its flash is a file, written here."""
     flash = load.folder / "flash.bin"
@@ -32,7 +39,7 @@ def native_board(config: NativeConfig, load: Load, console: ConsoleSink) -> Nati
         flash,
         load.folder / "native-board.log",
         heap_kb=config.heap_kb,
-        mac=config.mac,
+        mac=config.mac or mac_of(config.name),
         seed=load.seed,
         tell=config.tell,
     )

@@ -15,50 +15,69 @@ from .run_results import SignedRun
 from .scenario_check import Checked
 
 
-def uncovered(name: str, boards: Boards, checked: Sequence[Checked]) -> Iterator[Reason]:
-    """What boards of one kind have not shown; `checked` are that kind's scenarios."""
-    clean = [one for one in checked if one.clean and one.evidence is not None]
-    passes = Counter(one.test.id for one in clean if one.test.kind == "promise")
+def uncovered(name: str, boards: Boards, checked: Sequence[Checked], lost: Counter[str]) -> Iterator[Reason]:
+    """What boards of one kind have not shown; `checked` are that kind's scenarios. `lost`: how often the bench failed
+    in which scenario. What is missing for that alone is the bench's fault.
+    """
+    passes = _passes(checked)
     for pattern, count in boards.required.items():
-        shown = {test_id for test_id in passes if matches(pattern, test_id)}
-        if len(shown) < count:
-            yield Reason(name, f"{len(shown)} scenarios of {pattern} passed, required are {count}")
-        for test_id in sorted(shown):
-            if passes[test_id] < boards.cycles:
-                yield Reason(name, f"{test_id} passed {passes[test_id]} times, required are {boards.cycles} cycles")
-    seen = {_board(one) for one in clean}
-    if len(seen) < boards.boards:
-        yield Reason(name, f"{len(seen)} different boards were used, required are {boards.boards}")
+        seen = {test_id for test_id in (passes + lost) if matches(pattern, test_id)}
+        enough = {test_id for test_id in seen if passes[test_id] >= boards.cycles}
+        if len(enough) >= count:
+            continue  # others may be seldom run
+        bench = sum(passes[test_id] + lost[test_id] >= boards.cycles for test_id in seen) >= count
+        shown = sum(passes[test_id] > 0 for test_id in seen)
+        if shown < count:
+            yield Reason(name, f"{shown} scenarios of {pattern} passed, required are {count}", bench=bench)
+        for test_id in sorted(seen - enough):
+            if passes[test_id]:
+                text = f"{test_id} passed {passes[test_id]} times, required are {boards.cycles} cycles"
+                yield Reason(name, text, bench=bench)
+    used = _boards(checked)
+    if len(used) < boards.boards:
+        yield Reason(name, f"{len(used)} different boards were used, required are {boards.boards}")
+
+
+def _passes(checked: Sequence[Checked]) -> Counter[str]:
+    return Counter(one.test.id for one in _clean(checked) if one.test.kind == "promise")
+
+
+def _clean(checked: Sequence[Checked]) -> list[Checked]:
+    return [one for one in checked if one.clean and one.evidence is not None]
+
+
+def _boards(checked: Sequence[Checked]) -> set[str]:
+    return {_board(one) for one in _clean(checked)}
 
 
 def coverage(name: str, boards: Boards, checked: Sequence[Checked]) -> Iterator[Margin]:
     """The same as figures."""
-    clean = [one for one in checked if one.clean and one.evidence is not None]
-    passes = Counter(one.test.id for one in clean if one.test.kind == "promise")
-    yield Margin(f"{name}: boards", boards.boards, len({_board(one) for one in clean}), "", at_least=True)
+    passes = _passes(checked)
+    yield Margin(f"{name}: boards", boards.boards, len(_boards(checked)), "", at_least=True)
     for pattern, count in boards.required.items():
-        shown = [test_id for test_id in passes if matches(pattern, test_id)]
+        shown = sorted((test_id for test_id in passes if matches(pattern, test_id)), key=lambda i: (-passes[i], i))
         yield Margin(f"{name}: scenarios of {pattern}", count, len(shown), "", at_least=True)
-        least = min(shown, key=lambda test_id: passes[test_id], default=None)
-        value = passes[least] if least else 0
-        yield Margin(f"{name}: cycles of {pattern}", boards.cycles, value, "", at=least or "", at_least=True)
+        least = shown[count - 1] if len(shown) >= count else ""  # of as many as are required
+        yield Margin(f"{name}: cycles of {pattern}", boards.cycles, passes[least], "", at=least, at_least=True)
 
 
-def _board(one: Checked) -> tuple[str | None, str]:
-    """By the name in the bench file, and the MAC that the board itself printed."""
-    macs = [str(boot.get("mac")) for boot in one.evidence.boots] if one.evidence else []
-    return one.test.board, macs[0] if macs else ""
+def _board(one: Checked) -> str:
+    """By the MAC that the board itself printed: a bench file may have two names for one board. Firmware that prints
+    none leaves the one that was read from the chip, then the name.
+    """
+    macs = [boot.get("mac") for boot in one.evidence.boots] if one.evidence else []
+    return str(next(filter(None, macs), None) or one.test.chip_mac or one.test.board)
 
 
-def missing_upgrades(name: str, chain: Chain, checked: Sequence[Checked]) -> Iterator[Reason]:
-    """Steps of the chain that no clean promise shows."""
-    promises = [one for one in checked if one.clean and one.evidence is not None and one.test.kind == "promise"]
+def missing_upgrades(name: str, chain: Chain, checked: Sequence[Checked], *, bench: bool) -> Iterator[Reason]:
+    """Steps of the chain that no clean promise shows; `bench`: one that the bench failed in may have been to."""
+    promises = [one for one in _clean(checked) if one.test.kind == "promise"]
     seen = {step for one in promises if one.evidence for step in upgrades(one.run, one.evidence)}
     for begin, end in chain.steps:
         if (begin, end) not in seen:
-            yield Reason(name, f"no promise shows the upgrade from {begin} to {end}")
+            yield Reason(name, f"no promise shows the upgrade from {begin} to {end}", bench=bench)
     if chain.rollback and not any(one.evidence and rolled_back(one.evidence) for one in promises):
-        yield Reason(name, "no promise shows a board that goes back to the image before")
+        yield Reason(name, "no promise shows a board that goes back to the image before", bench=bench)
     for run in {one.run.sha256: one.run for one in checked}.values():
         for image in run.images_of("previous"):
             if chain.released and image.image_sha256 not in chain.released:

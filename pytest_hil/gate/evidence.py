@@ -5,10 +5,12 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..console.boots import RESET_KINDS
 from ..console.console import Console, ExpectedPanic
 from ..console.events import Event, event_patterns
 from ..console.panic import Panic
@@ -17,7 +19,7 @@ from ..verdict import complaints
 from .client_log import ClientLog, client_logs
 from .files import read_digested
 from .reason import Refused
-from .run_results import RecordedTest, SignedRun
+from .run_results import RecordedTest, Remark, SignedRun
 
 CONSOLE, TIMES, CLIENTS = "console.log", "console.times", "clients.json"
 
@@ -41,6 +43,10 @@ class Evidence:
     def booted_s(self, event: Event) -> float:
         """When the board began the life in which the event was; at the beginning, where its first lines were lost."""
         return max((self.at_s(boot) for boot in self.boots if boot.boot == event.boot), default=float("-inf"))
+
+    def life_at(self, line: int) -> int | None:
+        """Which boot's that line is; None before the first that is seen."""
+        return next((boot.boot for boot in reversed(self.boots) if boot.at_line <= line), None)
 
     @property
     def boots(self) -> list[Event]:
@@ -80,18 +86,33 @@ def read_evidence(run: SignedRun, test: RecordedTest) -> Evidence:
     if TIMES not in contents:
         raise Refused(f"it has no {TIMES}")
     clients = client_logs(contents[CLIENTS]) if CLIENTS in contents else []
-    console = _replayed(contents[CONSOLE], test)
+    console = _replayed(contents[CONSOLE], test, test.remarks)
     return Evidence(console, digests[CONSOLE], _times(contents[TIMES]), clients)
 
 
-def _replayed(content: bytes, test: RecordedTest) -> Console:
+def lives_of(digest: str | None, evidence: Evidence) -> set[int]:
+    """Boots in which that image ran."""
+    return {boot.boot for boot in evidence.boots if boot.get("image_sha256") == digest}
+
+
+def attempts_panics(run: SignedRun, test: RecordedTest) -> Iterator[list[Panic]]:
+    """Of each attempt, also those that did not pass. What the bench knew of their bytes went with their records, so a
+    reset that somebody may have asked for is none. Raises Refused.
+    """
+    for attempt in test.attempts:
+        consoles = [log for log in attempt.logs if log.path.rpartition("/")[2] == CONSOLE]
+        logs = [_replayed(read_digested(run.directory, log.path, log.sha256), test, []) for log in consoles]
+        yield [panic for log in logs for panic in log.panics if panic.kind not in RESET_KINDS]
+
+
+def _replayed(content: bytes, test: RecordedTest, remarks: Sequence[Remark]) -> Console:
     """As a live console that got these bytes; it writes nothing down."""
     try:
         patterns = event_patterns(test.events or {})
     except re.error as error:
         raise Refused(f"its patterns of events cannot be used: {error}") from None
     console = Console(Path(os.devnull), patterns=patterns)
-    console.replay(content, test.remarks)
+    console.replay(content, remarks)
     console.end("the log ends")
     return console
 

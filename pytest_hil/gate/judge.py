@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -40,18 +40,18 @@ def judge(
     checked: list[Checked] = []
     for run in runs:
         reasons += [Reason(f"run {run.name}", text) for text in wrong_with_run(run, policy, images, now)]
-        checked += _checked(run, policy_file, reasons)
-        reasons += [
-            reason for one in checked if one.run is run and one.test.outcome != "flaky" for reason in one.reasons
-        ]
+        of_run = _checked(run, policy_file, reasons)
+        reasons += [reason for one in of_run for reason in one.reasons]
+        checked += of_run
     reasons += _copied_logs(checked)
     for name, boards in policy.boards.items():
         of_kind = [one for one in checked if policy.group(one.test.board_kind, one.run.target) == (name, boards)]
         if boards.target not in images:
             reasons.append(Reason(name, f"no image for {boards.target} was given"))
         reasons += _too_flaky(boards, of_kind)
-        reasons += uncovered(name, boards, of_kind)
-        reasons += missing_upgrades(name, policy.chain, of_kind)
+        lost = _lost_to_the_bench(boards, checked)
+        reasons += uncovered(name, boards, of_kind, lost)
+        reasons += missing_upgrades(name, policy.chain, of_kind, bench=bool(lost))
         figures = list(margins(name, boards, policy.disturbed_networks, of_kind))
         verdict.margins += [*figures, *coverage(name, boards, of_kind)]
         reasons += [Reason(margin.what, _over(margin)) for margin in figures if not margin.holds]
@@ -70,7 +70,8 @@ def _read(directories: Sequence[Path], policy_file: PolicyFile, reasons: list[Re
         except Refused as refused:
             reasons.append(Reason(str(directory), str(refused)))
             continue
-        if any(run.name == other.name or run.sha256 == other.sha256 for other in runs):
+        # Two benches may begin one in the same second, and name it alike.
+        if any((run.name, run.key_id) == (other.name, other.key_id) or run.sha256 == other.sha256 for other in runs):
             reasons.append(Reason(str(directory), f"the run {run.name} was given twice; it counts once"))
             continue
         runs.append(run)
@@ -95,13 +96,24 @@ def _checked(run: SignedRun, policy_file: PolicyFile, reasons: list[Reason]) -> 
     ]
 
 
+def _lost_to_the_bench(boards: Boards, checked: Sequence[Checked]) -> Counter[str]:
+    """Promises, by how often the bench failed in them; before a board was there, its kind is not known."""
+    return Counter(
+        one.test.id
+        for one in checked
+        if one.test.outcome == "bench_error"
+        and one.test.kind == "promise"
+        and one.run.target == boards.target
+        and one.test.board_kind in (boards.kind, None)
+    )
+
+
 def _too_flaky(boards: Boards, of_kind: Sequence[Checked]) -> Iterator[Reason]:
     """By name, when they are too many. A flaky test within the share that is allowed is no pass either."""
     ran = [one for one in of_kind if one.test.attempts]
-    flaky = [one for one in ran if one.test.outcome == "flaky"]
+    flaky = [one.flaky for one in ran if one.flaky is not None]
     if flaky and len(flaky) / len(ran) > boards.limits.flaky_share:
-        for one in flaky:
-            yield from one.reasons
+        yield from flaky
 
 
 def _copied_logs(checked: Sequence[Checked]) -> list[Reason]:
@@ -127,6 +139,6 @@ def _over(margin: Margin) -> str:
 def _sort_scenarios(verdict: Verdict, checked: Sequence[Checked]) -> None:
     bad = {one.test.id for one in checked if not one.clean}
     bad |= {reason.about for reason in verdict.reasons}
-    ids = {one.test.id for one in checked if one.evidence is not None or one.reasons}
+    ids = {one.test.id for one in checked if one.evidence is not None or not one.clean}
     verdict.passed = sorted(ids - bad)
     verdict.failed = sorted(ids & bad)

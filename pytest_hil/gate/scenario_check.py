@@ -12,7 +12,7 @@ from ..console.events import Event
 from ..console.panic import Panic
 from ..streams import STREAM_PORT
 from .client_log import broken_streams, unclean_ends
-from .evidence import Evidence, read_evidence
+from .evidence import Evidence, attempts_panics, lives_of, read_evidence
 from .policy import Control, Policy, matches
 from .reason import Reason, Refused
 from .run_results import RecordedTest, SignedRun
@@ -29,18 +29,17 @@ class Checked:
     test: RecordedTest
     reasons: tuple[Reason, ...]
     evidence: Evidence | None  # None where it did not pass, or its logs cannot be used
+    flaky: Reason | None = None  # it passed only when run again: counts when too many did
 
     @property
     def clean(self) -> bool:
-        return not self.reasons
+        return not self.reasons and self.flaky is None
 
 
 def check(run: SignedRun, test: RecordedTest, policy: Policy, *, exempt: bool) -> Checked:
     """`exempt`: boards of that kind cannot run it, so that it may be missing."""
     if test.outcome != COUNTED:
-        missing = test.outcome in ("not_run", "skipped")
-        reasons = () if exempt and missing else (_outcome(test),)
-        return Checked(run, test, reasons, None)
+        return _not_passed(run, test, policy, exempt=exempt)
     try:
         evidence = read_evidence(run, test)
     except Refused as refused:
@@ -51,6 +50,25 @@ def check(run: SignedRun, test: RecordedTest, policy: Policy, *, exempt: bool) -
     except (ValueError, TypeError, KeyError, ArithmeticError) as error:
         found = [f"its events cannot be understood: {type(error).__name__}: {error}"]
     return Checked(run, test, tuple(Reason(test.id, text) for text in found), None if found else evidence)
+
+
+def _not_passed(run: SignedRun, test: RecordedTest, policy: Policy, *, exempt: bool) -> Checked:
+    """What a policy can forgive: being flaky, and what such boards cannot run. It forgives no panic."""
+    told = _outcome(test)
+    if test.outcome == "flaky" and test.kind != "control" and policy.control(test.id) is None:
+        return Checked(run, test, tuple(_panics_of_attempts(run, test)), None, flaky=told)
+    if exempt and test.outcome in ("not_run", "skipped"):
+        return Checked(run, test, tuple(_panics_of_attempts(run, test)), None)
+    return Checked(run, test, (told,), None)
+
+
+def _panics_of_attempts(run: SignedRun, test: RecordedTest) -> Iterator[Reason]:
+    try:
+        for number, panics in enumerate(attempts_panics(run, test), 1):
+            for panic in panics:
+                yield Reason(test.id, f"a panic in its attempt {number}: {panic}")
+    except Refused as refused:
+        yield Reason(test.id, str(refused))
 
 
 def _outcome(test: RecordedTest) -> Reason:
@@ -112,9 +130,10 @@ def _brief(value: Any) -> str:
 
 def _logs(run: SignedRun, test: RecordedTest, evidence: Evidence, policy: Policy) -> Iterator[str]:
     control = policy.control(test.id)
+    of_control = lives_of(run.digest_of("control"), evidence)
     if test.kind == ("promise" if control else "control"):
         yield f"it is recorded as {test.kind}, the policy {'names it' if control else 'does not name it'} as a control"
-    forgiven = _shown_panic(control, evidence, test) if control else None
+    forgiven = _shown_panic(control, evidence, test, of_control) if control else None
     for panic in evidence.panics:
         if panic is not forgiven:
             yield f"a panic {'beside the one it shows' if forgiven else 'in its console'}: {panic}"
@@ -123,15 +142,19 @@ def _logs(run: SignedRun, test: RecordedTest, evidence: Evidence, policy: Policy
         if not any(text in complaint for text in panicked):
             yield complaint
     if control:
-        yield from _shows(control, evidence, forgiven)
+        yield from _shows(control, evidence, forgiven, of_control)
     yield from _boots(run, test, evidence, policy)
     if test.kind == "promise" and policy.lets_clients_go_in_order(test.id):
         yield from _clients(evidence)
 
 
-def _shown_panic(control: Control, evidence: Evidence, test: RecordedTest) -> Panic | None:
-    """The first panic that the policy names; a function by the log's own words or by a decoded backtrace."""
+def _shown_panic(control: Control, evidence: Evidence, test: RecordedTest, lives: set[int]) -> Panic | None:
+    """The first panic that the policy names, in one of the control image's lives; a function by the log's own words or
+    by a decoded backtrace.
+    """
     for panic, recorded in zip(evidence.panics, [*test.panics, *({} for _ in evidence.panics)], strict=False):
+        if evidence.life_at(panic.at_line) not in lives:
+            continue
         frames = recorded.get("frames")
         decoded = [row.get("function") for row in frames if isinstance(row, dict)] if isinstance(frames, list) else []
         functions = (panic.function, *decoded)
@@ -140,19 +163,19 @@ def _shown_panic(control: Control, evidence: Evidence, test: RecordedTest) -> Pa
     return None
 
 
-def _shows(control: Control, evidence: Evidence, forgiven: Panic | None) -> Iterator[str]:
+def _shows(control: Control, evidence: Evidence, forgiven: Panic | None, lives: set[int]) -> Iterator[str]:
     if control.failure is not None and forgiven is None:
         yield f"the control did not show its failure: no {control.failure}"
     if control.hang_ms is not None:
-        hung = longest_hang_ms(evidence)
+        hung = longest_hang_ms(evidence, lives)
         if hung < control.hang_ms:
             yield f"the control did not show its failure: no stop hung for {control.hang_ms:g} ms, but for {hung} ms"
 
 
-def longest_hang_ms(evidence: Evidence) -> int:
-    """How long the board lived on, by its own clock, after a stop began that had not ended."""
+def longest_hang_ms(evidence: Evidence, lives: set[int]) -> int:
+    """How long the board lived on in those lives, by its own clock, after a stop began that had not ended."""
     longest = 0
-    for begin in evidence.events("stop_begin"):
+    for begin in (event for event in evidence.events("stop_begin") if event.boot in lives):
         later = [e for e in evidence.console.events if e.boot == begin.boot and e.at_line > begin.at_line]
         ends = [e for e in later if e.name == "stop_end" and e.get("server") == begin.get("server")]
         until = ends[0].t_ms if ends else max((event.t_ms for event in later), default=begin.t_ms)

@@ -19,7 +19,7 @@ from typing import Any
 
 from pytest_hil.console.console import Console, ExpectedPanic
 from pytest_hil.figures import figures
-from pytest_hil.gate.firmware_image import FirmwareImage
+from pytest_hil.gate.firmware_image import CHIPS, FirmwareImage
 from pytest_hil.gate.judge import Judged, judge
 from pytest_hil.gate.policy import PolicyFile
 from pytest_hil.results.bench_key import PUBLIC, BenchKey
@@ -34,6 +34,7 @@ import esp_image
 PROMISE = "tests/hil/test_stop.py::test_stop[graceful-{}]"
 PANIC = "tests/hil/test_stop.py::test_stop[kill_task]"
 HANG = "tests/hil/test_stop.py::test_stop[plain]"
+MAC = "02:00:00:00:00:01"
 STARTED = "%Y-%m-%dT%H:%M:%S%z"
 ASSERT = "assert failed: lwip_netconn_do_writemore api_msg.c:1737 (conn != NULL)"
 
@@ -74,16 +75,20 @@ flaky_share = 0.0
 """
 
 
-def make_image(role: str) -> bytes:
-    elf = b"\x7fELF" + role.encode().ljust(60, b"\0")
+def make_image(role: str, target: str = "linux") -> bytes:
+    elf = b"\x7fELF" + f"{role} {target}".encode().ljust(60, b"\0")
     image: bytes = esp_image.build(elf, f"1.0-{role}", "hil_app", hashlib.sha256(elf).digest())
-    return image
+    chip = next(chip for chip, name in CHIPS.items() if name == target)
+    image = image[:12] + chip.to_bytes(2, "little") + image[14:-32]
+    return image + hashlib.sha256(image).digest()
 
 
 @dataclass
 class Life:
     """What one board prints: events numbered since its boot, on its own clock."""
 
+    mac: str = MAC
+    run: str = ""  # no two lives are the same to the byte
     lines: list[str] = field(default_factory=list)
     n: int = 0
     t: int = 0
@@ -95,7 +100,7 @@ class Life:
 
     def boot(self, image_sha256: str, reason: str = "POWERON") -> None:
         self.n = self.t = 0
-        self.event("boot", reset_reason=reason, version="1.0", image_sha256=image_sha256, mac="02:00:00:00:00:01")
+        self.event("boot", reset_reason=reason, version="1.0", image_sha256=image_sha256, mac=self.mac, run=self.run)
         self.event("ready", heap_idle=200_000, heap=120_000)
 
     def stop(self, ms: int = 100, forced: int = 0) -> None:
@@ -114,6 +119,8 @@ class Bench:
     """Images, a key, a policy and one run; everything in `folder`."""
 
     folder: Path
+    target: str = "linux"
+    kind: str = "native"
     key: BenchKey = field(default_factory=BenchKey.new)
     digests: dict[str, str] = field(default_factory=dict)
     rows: list[dict[str, Any]] = field(default_factory=list)
@@ -123,13 +130,13 @@ class Bench:
         (self.folder / PUBLIC).write_bytes(self.key.public.pem)
         self.policy.write_text(POLICY)
         for role in ("release", "control", "update"):
-            content = make_image(role)
+            content = make_image(role, self.target)
             (self.folder / f"{role}.bin").write_bytes(content)
             self.digests[role] = esp_image.parse(content).image_sha256
             self.rows.append(
                 {
                     "role": role,
-                    "target": "linux",
+                    "target": self.target,
                     "version": f"1.0-{role}",
                     "file_sha256": hashlib.sha256(content).hexdigest(),
                     "image_sha256": self.digests[role],
@@ -153,10 +160,10 @@ class Bench:
 
     # ---- making a run
 
-    def make_run(self, name: str, age_s: float = 3600) -> Path:
+    def make_run(self, name: str, age_s: float = 3600, board: str = "native", mac: str = MAC) -> Path:
         run_dir = RunDir(self.folder / name)
-        for number, record in enumerate(self._records(run_dir)):
-            record.board, record.board_kind, record.chip_mac = "native", "native", "02:00:00:00:00:01"
+        for number, record in enumerate(self._records(run_dir, mac)):
+            record.board, record.board_kind, record.chip_mac = board, self.kind, mac
             record.duration_s, record.outcome = 1.0 + number, "passed"
             record.end_attempt()
             record.write(run_dir.records)
@@ -171,9 +178,9 @@ class Bench:
         sign_results(run_dir.results, self.key)
         return run_dir.path
 
-    def _records(self, run_dir: RunDir) -> Iterator[TestRecord]:
+    def _records(self, run_dir: RunDir, mac: str) -> Iterator[TestRecord]:
         for number in range(3):
-            life = Life()
+            life = Life(mac, run_dir.path.name)
             life.boot(self.digests["release"])
             life.event("beat", number + 1, heap=100_000)
             life.stop(100 + number)
@@ -186,13 +193,13 @@ class Bench:
                 client("half", 2, "eof", frames=0),
             ]
             yield self._record(run_dir, PROMISE.format(number), "promise", life, clients)
-        life = Life()
+        life = Life(mac, run_dir.path.name)
         life.boot(self.digests["control"])
         life.event("stop_begin", server=81, strategy="plain")
         for _ in range(10):
             life.event("beat", 1000, heap=100_000)
         yield self._record(run_dir, HANG, "control", life, [])
-        life = Life()
+        life = Life(mac, run_dir.path.name)
         life.boot(self.digests["control"])
         life.event("stop_begin", server=81, strategy="kill_task")
         life.lines += [ASSERT, "Backtrace: 0x400d1f3b:0x3ffb5e70"]

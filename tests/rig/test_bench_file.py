@@ -12,6 +12,7 @@ import pytest
 
 from pytest_hil.boards.bench import BenchFile, BenchFileError
 from pytest_hil.boards.config import NativeConfig, QemuConfig, SerialConfig
+from pytest_hil.boards.factory import mac_of
 from pytest_hil.errors import UsageError
 
 EXAMPLE = Path(__file__).parents[2] / "bench.example.toml"
@@ -46,6 +47,14 @@ def test_the_example_is_right() -> None:
 def test_the_benchs_addresses_leave_the_native_board_alone_unless_it_is_named(tmp_path: Path) -> None:
     found = bench(tmp_path, '[bench]\nbind = "0.0.0.0"\ntell = "192.168.1.10"\n' + CAM)
     assert found.board("native") == NativeConfig(name="native")
+
+
+def test_every_native_board_has_an_address_of_its_own() -> None:
+    """By it the gate tells boards apart."""
+    macs = [mac_of(name) for name in ("native", "a", "b")]
+    assert len(set(macs)) == 3
+    assert all(re.fullmatch(r"02(:[0-9a-f]{2}){5}", mac) for mac in macs), macs
+    assert mac_of("a") == macs[1]
 
 
 @pytest.mark.parametrize(
