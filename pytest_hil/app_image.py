@@ -20,7 +20,7 @@ _DESCRIPTION_AT, _DESCRIPTION_MAGIC = _HEADER + _SEGMENT.size, bytes.fromhex("32
 _VERSION = slice(_DESCRIPTION_AT + 16, _DESCRIPTION_AT + 48)
 _IDF = slice(_DESCRIPTION_AT + 112, _DESCRIPTION_AT + 144)
 # esp_chip_id_t of ESP-IDF's esp_app_format.h; the last is the native board's.
-_CHIPS = {
+CHIPS = {
     0x0000: "esp32",
     0x0002: "esp32s2",
     0x0005: "esp32c3",
@@ -58,9 +58,9 @@ def target_of(content: bytes) -> str:
     """The chip it is for, as ESP-IDF names it. Raises UsageError."""
     _check_header(content)
     chip = int.from_bytes(content[_CHIP_AT : _CHIP_AT + 2], "little")
-    if chip not in _CHIPS:
+    if chip not in CHIPS:
         raise UsageError(f"an app image for an unknown chip, 0x{chip:04x}")
-    return _CHIPS[chip]
+    return CHIPS[chip]
 
 
 def digest_of(content: bytes) -> str:

@@ -17,9 +17,10 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from pytest_hil.app_image import CHIPS
 from pytest_hil.console.console import Console, ExpectedPanic
 from pytest_hil.figures import figures
-from pytest_hil.gate.firmware_image import CHIPS, FirmwareImage
+from pytest_hil.gate.firmware_image import FirmwareImage
 from pytest_hil.gate.judge import Judged, judge
 from pytest_hil.gate.policy import PolicyFile
 from pytest_hil.results.bench_key import PUBLIC, BenchKey
