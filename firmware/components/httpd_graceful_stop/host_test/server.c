@@ -252,11 +252,16 @@ void caller_begin(caller_t *caller)
     TEST_TRUE(xTaskCreate(calling_task, "caller", 4096, caller, 5, &caller->task) == pdPASS);
 }
 
-void caller_end(caller_t *caller)
+esp_err_t caller_end_with(caller_t *caller)
 {
     TEST_TRUE(xSemaphoreTake(caller->done, pdMS_TO_TICKS(PATIENCE_MS)) == pdTRUE);
     vSemaphoreDelete(caller->done);
-    TEST_EQ(ESP_OK, caller->err);
+    return caller->err;
+}
+
+void caller_end(caller_t *caller)
+{
+    TEST_EQ(ESP_OK, caller_end_with(caller));
 }
 
 static void expire(void *arg)

@@ -94,6 +94,9 @@ void caller_begin(caller_t *caller);
 /** Waits until it has returned ESP_OK. */
 void caller_end(caller_t *caller);
 
+/** Waits until it has returned. @return what it got */
+esp_err_t caller_end_with(caller_t *caller);
+
 /** httpd_start(), for httpd_graceful_stop_start_with(). */
 esp_err_t start_plain(httpd_handle_t *out, void *config);
 

@@ -57,6 +57,43 @@ static void two_callers_get_one_result(void)
     server_end();
 }
 
+static _Atomic unsigned timeouts;
+
+static void retrying_task(void *done)
+{
+    while (httpd_graceful_stop_stop(gs, NULL) == ESP_ERR_TIMEOUT) {
+        atomic_fetch_add(&timeouts, 1);
+    }
+    xSemaphoreGive((SemaphoreHandle_t)done);
+    vTaskDelete(NULL);
+}
+
+/* Who retries is faster: by the time that who joined gets to run, the next attempt is under way. */
+static void who_joined_an_attempt_is_not_kept_for_the_next_one(void)
+{
+    server_start();
+    TEST_EQ(ESP_OK, httpd_graceful_stop_lease(gs)); /* no attempt succeeds before it is given back */
+    SemaphoreHandle_t done = xSemaphoreCreateBinary();
+    TaskHandle_t retrying;
+    TEST_TRUE(xTaskCreate(retrying_task, "retrying", 4096, done, 5, &retrying) == pdPASS);
+    TEST_EVENTUALLY(httpd_graceful_stop_stopping(gs));
+    caller_t joined;
+    caller_begin(&joined);
+    TEST_EVENTUALLY(eTaskGetState(joined.task) == eBlocked); /* it waits for the attempt's end */
+    vTaskSuspend(joined.task);
+    unsigned before = atomic_load(&timeouts);
+    TEST_EVENTUALLY(atomic_load(&timeouts) > before && eTaskGetState(retrying) == eBlocked); /* in the next attempt */
+    int64_t since_us = esp_timer_get_time();
+    vTaskResume(joined.task);
+    TEST_EQ(ESP_ERR_TIMEOUT, caller_end_with(&joined));
+    IN_TIME(0, PROMPT_MS, (esp_timer_get_time() - since_us) / 1000);
+    TEST_EQ(ESP_OK, httpd_graceful_stop_release(gs));
+    TEST_TRUE(xSemaphoreTake(done, pdMS_TO_TICKS(PATIENCE_MS)) == pdTRUE);
+    vSemaphoreDelete(done);
+    server_stop_ok();
+    server_end();
+}
+
 /* ---- On the server's own task ----------------------------------------------------------------------------------- */
 
 static _Atomic int own_task_err;
@@ -196,6 +233,7 @@ void app_main(void)
     TIMED_RUN(repeated_stop_is_ok);
     TIMED_RUN(stop_without_a_server_is_ok);
     TIMED_RUN(two_callers_get_one_result);
+    TIMED_RUN(who_joined_an_attempt_is_not_kept_for_the_next_one);
     TIMED_RUN(stop_on_the_servers_own_task_is_refused);
     TIMED_RUN(stop_in_an_event_handler_is_ok_and_tells_its_phases);
     TEST_END();

@@ -3,6 +3,7 @@
 """Shows that the tests of the component see what they are there for: each break of breaks.toml must make its test fail.
 
     run.py BUILD [WORD...]     BUILD: the native build tree; WORD: only breaks whose promise, file or test has it
+    run.py --check             only whether each can still be applied, and its test is there
 
 The component is copied, so that nobody's sources are touched. Each test is run without a break first: what fails anyway
 shows nothing. Exit code: 0 every break was seen, 1 one was not, 2 it could not be tried.
@@ -39,10 +40,20 @@ class Break:
     program: str
     test: str
 
-    def apply(self, text: str) -> str:
-        if text.count(self.find) != 1:
-            sys.exit(f"breaks.toml: {self.promise!r}: {self.find!r} is {text.count(self.find)} times in {self.file}")
-        return text.replace(self.find, self.replace)
+    def original(self) -> str:
+        return (COMPONENT / "src" / self.file).read_text()
+
+    def broken(self) -> str:
+        return self.original().replace(self.find, self.replace)
+
+    def outdated(self) -> str | None:
+        """Why it cannot be applied any more."""
+        times = self.original().count(self.find)
+        if times != 1:
+            return f"{self.find!r} is {times} times in {self.file}"
+        if f"_RUN({self.test});" not in (HERE.parent / f"test_{self.program}.c").read_text():
+            return f"test_{self.program}.c has no test {self.test}"
+        return None
 
 
 class Mutant:
@@ -83,16 +94,24 @@ class Mutant:
         except subprocess.TimeoutExpired:
             return False
         if f"- {test}\n" not in ran.stdout.decode(errors="replace").replace("\r", ""):
-            print(f"{program} has no test {test}")
+            print(f"{program} did not run {test}")
             sys.exit(2)
         return b"all passed" in ran.stdout
 
 
 def main() -> None:
-    build, words = Path(sys.argv[1]).resolve(), sys.argv[2:]
     with (HERE / "breaks.toml").open("rb") as file:
         told: dict[str, Any] = tomllib.load(file)
     breaks = [Break(**row) for row in told["break"]]
+    outdated = [f"breaks.toml: {it.promise!r}: {why}" for it in breaks if (why := it.outdated())]
+    if outdated:
+        print("\n".join(outdated))
+        sys.exit(2)
+    if sys.argv[1] == "--check":
+        print(f"{len(breaks)} breaks can be applied")
+        return
+
+    build, words = Path(sys.argv[1]).resolve(), sys.argv[2:]
     breaks = [it for it in breaks if all(word in f"{it.promise} {it.file} {it.test}" for word in words)]
     mutant = Mutant(build, told["board_options"])
     whole: set[tuple[str, str]] = set()
@@ -103,10 +122,9 @@ def main() -> None:
                 print(f"{it.program}: {it.test} fails without any break")
                 sys.exit(2)
             whole.add((it.program, it.test))
-        original = (COMPONENT / "src" / it.file).read_text()
-        mutant.write(f"src/{it.file}", it.apply(original))
+        mutant.write(f"src/{it.file}", it.broken())
         seen = not any(mutant.passes(it.program, it.test) for _ in range(BROKEN_TRIES))
-        mutant.write(f"src/{it.file}", original)
+        mutant.write(f"src/{it.file}", it.original())
         unseen += not seen
         print(f"{'seen  ' if seen else 'UNSEEN'}  {it.promise}: {it.program}, {it.test}", flush=True)
     print(f"{len(breaks) - unseen} of {len(breaks)} breaks were seen")
