@@ -109,7 +109,8 @@ typedef struct httpd_graceful_stop *httpd_graceful_stop_handle_t;
  * Makes the object for one server, with its helper task, so that a stop later needs no memory. Four at a time.
  *
  * Every function below returns ESP_ERR_INVALID_ARG (or false, or NULL) for a handle that has been deleted.
- * @return ESP_OK; ESP_ERR_INVALID_ARG; ESP_ERR_NO_MEM, also for a fifth object.  Any task.
+ * @return ESP_OK; ESP_ERR_INVALID_ARG, also without a stack or with a priority that FreeRTOS does not have;
+ * ESP_ERR_NO_MEM, also for a fifth object.  Any task.
  */
 esp_err_t httpd_graceful_stop_create(const httpd_graceful_stop_config_t *config, httpd_graceful_stop_handle_t *out);
 
@@ -119,7 +120,7 @@ esp_err_t httpd_graceful_stop_create(const httpd_graceful_stop_config_t *config,
  */
 esp_err_t httpd_graceful_stop_delete(httpd_graceful_stop_handle_t gs);
 
-/** Changes the limits of the next stop. The task's stack and priority stay. Any task. */
+/** Changes the limits, also of the phases to come of a stop under way. The task's stack and priority stay. Any task. */
 esp_err_t httpd_graceful_stop_set_limits(httpd_graceful_stop_handle_t gs, uint32_t drain_ms, uint32_t shutdown_ms,
                                          uint32_t stop_ms);
 
@@ -142,12 +143,15 @@ typedef struct {
 /** As httpd_graceful_stop_start(), for any kind of server built on esp_http_server. @p server->stop: ESP_OK = gone. */
 esp_err_t httpd_graceful_stop_start_with(httpd_graceful_stop_handle_t gs, const httpd_graceful_stop_server_t *server);
 
-/** The running server's handle, for other httpd_ calls; NULL when it does not run. Do not keep it across a stop. */
+/** The running server's handle, for other calls; NULL when it does not run. Do not keep it across a stop. Any task. */
 httpd_handle_t httpd_graceful_stop_server(httpd_graceful_stop_handle_t gs);
 
 /**
  * As httpd_register_uri_handler(), and the handler is known to the component: none starts while the server is
- * stopping (the client gets 503), and a stop waits for those inside.
+ * stopping (the client gets 503), and a stop waits for those inside. It goes with the server: register it again after
+ * the next start().
+ * @return ESP_OK; ESP_ERR_INVALID_ARG without a handler; ESP_ERR_INVALID_STATE when the server does not run or is
+ * stopping; ESP_ERR_NO_MEM; what httpd_register_uri_handler() returns.  Any task.
  */
 esp_err_t httpd_graceful_stop_register_uri_handler(httpd_graceful_stop_handle_t gs, const httpd_uri_t *uri);
 
@@ -156,9 +160,10 @@ esp_err_t httpd_graceful_stop_register_uri_handler(httpd_graceful_stop_handle_t 
  *
  * Callers at the same time get the same result. A server that does not run gives ESP_OK.
  * @param report filled when not NULL
- * @return ESP_OK; ESP_ERR_TIMEOUT when a handler or lease did not end (call again to go on waiting; new clients are
- * refused meanwhile); ESP_ERR_INVALID_STATE on the server's own task (a handler, queued work, close_fn), at once, on
- * the helper task (a cancel function), and while start() has not returned.  Any other task, the event loop's too.
+ * @return ESP_OK; ESP_ERR_TIMEOUT when a handler, a lease or the server itself did not end (call again to go on
+ * waiting; new clients are refused meanwhile); ESP_ERR_INVALID_STATE on the server's own task (a handler, queued work,
+ * close_fn), at once, on the helper task (a cancel function), and while start() has not returned.  Any other task, the
+ * event loop's too.
  */
 esp_err_t httpd_graceful_stop_stop(httpd_graceful_stop_handle_t gs, httpd_graceful_stop_report_t *report);
 
@@ -167,7 +172,7 @@ esp_err_t httpd_graceful_stop_stop(httpd_graceful_stop_handle_t gs, httpd_gracef
 /** True from the moment a stop begins: finish the frame and return. Any task that may use @p req. */
 bool httpd_graceful_stop_requested(httpd_req_t *req);
 
-/** The same by object, for tasks that have no request. */
+/** The same by object, for tasks that have no request. Any task. */
 bool httpd_graceful_stop_stopping(httpd_graceful_stop_handle_t gs);
 
 /**
@@ -184,11 +189,15 @@ esp_err_t httpd_graceful_stop_release(httpd_graceful_stop_handle_t gs);
 
 /**
  * httpd_req_async_handler_begin() with a lease: the session stays until the worker gives the copy back.
- * @return ESP_OK; ESP_ERR_INVALID_STATE when stopping; ESP_ERR_NO_MEM; ESP_ERR_NOT_SUPPORTED before ESP-IDF 5.2.
+ * @return ESP_OK; ESP_ERR_INVALID_ARG, also for a request of a server that was not started through the component;
+ * ESP_ERR_INVALID_STATE when stopping; ESP_ERR_NO_MEM; ESP_ERR_NOT_SUPPORTED before ESP-IDF 5.2.  In the handler.
  */
 esp_err_t httpd_graceful_stop_async_begin(httpd_req_t *req, httpd_req_t **copy);
 
-/** httpd_req_async_handler_complete() and the lease given back. Any task, once for each copy. */
+/**
+ * httpd_req_async_handler_complete() and the lease given back, once for each copy.
+ * @return what httpd_req_async_handler_complete() returns; ESP_ERR_INVALID_ARG as above.  Any task.
+ */
 esp_err_t httpd_graceful_stop_async_complete(httpd_req_t *copy);
 
 /**
