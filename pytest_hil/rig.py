@@ -296,8 +296,8 @@ class Rig:
         if self._board is not None:
             self.console.record.linger(self._linger_s())
         self.streams.over()
-        if self._board is not None:
-            keep_core_dump(self.bench.folder, self._board, self._build, self.console)
+        if self._board is not None:  # the stack ends it first, and all else also when it fails
+            self._open.callback(keep_core_dump, self.bench.folder, self._board, self._build, self.console)
         try:
             # The board first: clients that end because it went say nothing about it, and are asked before this.
             self._open.close()

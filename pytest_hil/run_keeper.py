@@ -72,13 +72,15 @@ class RunKeeper:
                 self.run_dir.note_collected(kinds)
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_sessionfinish(self) -> Generator[None, None, None]:
+    def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, None, None]:
         """Last of all, and also when another's end of the session fails."""
         try:
             return (yield)
         finally:
             with self._noting_faults():
                 self._finish()
+            if self.fault and session.exitstatus == pytest.ExitCode.OK:  # what is not whole has not passed
+                session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
 
     @contextlib.contextmanager
     def _noting_faults(self) -> Iterator[None]:

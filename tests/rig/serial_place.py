@@ -95,3 +95,11 @@ def wait_reconnected(board: SerialBoard, record: ConsoleRecord) -> None:
     while not board.reconnects:
         assert time.monotonic() < deadline, "the port was not opened again"
         record.linger(0.02)
+
+
+def wait_bytes(record: ConsoleRecord, end: bytes) -> None:
+    """Until these are the last bytes of the log: no wait sees an unfinished line."""
+    deadline = time.monotonic() + 5
+    while not record.log_path.read_bytes().endswith(end):
+        assert time.monotonic() < deadline, f"{end!r} did not come"
+        record.linger(0.02)

@@ -72,6 +72,21 @@ def test_a_full_disk_is_not_the_firmwares_fault(
     result.stdout.fnmatch_lines(["BenchError: */run: No space left on device"])
 
 
+def test_a_console_log_that_ran_full_shows_nothing(
+    run: Run, pytester: pytest.Pytester, board_does: Callable[..., None]
+) -> None:
+    """Whatever the test itself saw: what came later may have been a panic."""
+    board_does(BOOT, READY, "pause 0.3", "print more than fits")
+    run(
+        "def test_it(board, console):\n"
+        "    console.record._log = open('/dev/full', 'wb', buffering=0)\n"
+        "    console.record.linger(10)\n"
+    )
+    (test,) = results(pytester)["tests"]
+    assert test["outcome"] == "bench_error"
+    assert test["failure"].endswith("console.log cannot be written: No space left on device")
+
+
 def test_a_board_that_does_not_start_is_the_benchs_fault(
     run: Run, pytester: pytest.Pytester, board_does: Callable[..., None]
 ) -> None:
@@ -115,24 +130,31 @@ def test_it(rig):
         def do_GET(self):
             self.send_response(200)
             self.end_headers()
-            self.wfile.write(json.dumps({{"state": "{state}", "image_sha256": "22"}}).encode())
+            self.wfile.write(json.dumps({{"state": "{status}", "image_sha256": "22"}}).encode())
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Status)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     os.environ["FAKE_BOARD_PORT"] = str(server.server_address[1])
-    rig.mqtt.publish(rig.topic("state"), "online")
+    rig.mqtt.publish(rig.topic("state"), "{state}")
     ready = rig.start()
     assert ready["image_sha256"] == "22"
     server.shutdown()
 """
 
 
-@pytest.mark.parametrize(("state", "outcome"), [("serving", "passed"), ("updating", "bench_error")])
+@pytest.mark.parametrize(
+    ("status", "state", "outcome"),
+    [
+        ("serving", "online", "passed"),
+        ("updating", "online", "bench_error"),
+        ("serving", "offline", "bench_error"),
+    ],
+)
 def test_a_board_whose_first_lines_were_lost_is_ready_when_its_status_says_so(
-    run: Run, pytester: pytest.Pytester, board_does: Callable[..., None], state: str, outcome: str
+    *, run: Run, pytester: pytest.Pytester, board_does: Callable[..., None], status: str, state: str, outcome: str
 ) -> None:
     board_does(*(step for n in range(7, 15) for step in (f'print @hil {{"n":{n},"t":{n}00,"ev":"beat"}}', "pause 0.2")))
     (pytester.path / "bench.toml").write_text('[boards.native]\nkind = "native"\nready_s = 1\n')
-    run(LOST_HEAD.format(state=state))
+    run(LOST_HEAD.format(status=status, state=state))
     (test,) = results(pytester)["tests"]
     assert test["outcome"] == outcome, test["failure"]
     if outcome == "passed":
@@ -141,6 +163,7 @@ def test_a_board_whose_first_lines_were_lost_is_ready_when_its_status_says_so(
         assert test["failure"].startswith(
             "the port lost the board's first lines, and nothing else says that it is ready"
         )
+        assert test["failure"].endswith(f"its state {'not ' if state == 'offline' else ''}online")
 
 
 def test_an_image_server_that_ends_is_the_benchs_fault(

@@ -325,3 +325,30 @@ def test_a_full_disk_is_3_and_told_without_a_traceback(hil: Hil, small_disk: Pat
     assert "No space left on device" in told
     assert "Traceback" not in told
     assert "INTERNALERROR" not in told
+
+
+def test_results_that_do_not_fit_are_no_pass(hil: Hil, project: Path) -> None:
+    """Every test passed, and its record is there."""
+    write_test(project, "def test_it(run_dir):\n    (run_dir.path / 'results.tmp').symlink_to('/dev/full')\n")
+    result = hil("run")
+    assert result.returncode == 3, result.stdout + result.stderr
+    assert "results.json could not be written; is the disk full?" in one_line(result)
+    assert "No space left on device" in result.stdout
+
+
+def test_a_list_of_tests_that_does_not_fit_is_no_pass(hil: Hil, project: Path) -> None:
+    """Without it nobody knows whether all of them ran. What was cut off of it spoils nothing else."""
+    (project / "conftest.py").write_text(
+        "from pathlib import Path\n"
+        "def pytest_collection_modifyitems(config):\n"
+        "    (Path(config.getoption('--hil-run-dir')) / 'collected.json').symlink_to('/dev/full')\n"
+    )
+    write_test(
+        project,
+        "def test_it(run_dir):\n    run_dir.collected.unlink()\n    run_dir.collected.write_text('{')\n",
+    )
+    result = hil("run")
+    assert result.returncode == 3, result.stdout + result.stderr
+    assert "1 of 1 passed" in result.stdout
+    assert "the bench failed: " in result.stdout
+    assert "No space left on device" in result.stdout

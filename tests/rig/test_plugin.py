@@ -122,6 +122,19 @@ def test_a_lost_event_fails_the_test(run: Run, board_does: Callable[..., None]) 
     result.stdout.fnmatch_lines(["*lost event: *n=3, expected 2*"])
 
 
+def test_what_the_bench_did_to_the_board_is_kept_with_its_log(
+    run: Run, pytester: pytest.Pytester, board_does: Callable[..., None]
+) -> None:
+    """Without it a log that is read again would show a reset nobody asked for, or events that were lost."""
+    board_does(BOOT, READY)
+    run("def test_it(board, console):\n    board.reset()\n    console.wait_line('rst:0x1', 10)\n    console.lost()\n")
+    (test,) = results(pytester)["tests"]
+    assert test["outcome"] == "passed"
+    (asked_at, asked), (lost_at, lost) = test["remarks"]
+    assert (asked, lost) == ("reset_asked", "bytes_lost")
+    assert 0 < asked_at < lost_at <= next((pytester.path / "run").glob("*/console.log")).stat().st_size
+
+
 def test_a_watchdog_reset_fails_the_test(run: Run, board_does: Callable[..., None]) -> None:
     board_does(BOOT, READY, 'print @hil {"n":0,"t":0,"ev":"boot","reset_reason":"TASK_WDT"}')
     result = run("def test_it(board):\n    pass\n")

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import resource
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -262,6 +263,19 @@ def test_a_log_that_cannot_be_written_ends_the_record_by_a_fault_of_the_bench() 
     assert record.fault == "the log /dev/full cannot be written: No space left on device"
     with pytest.raises(WaitFailed, match="No space left"):
         record.wait_line("never", 60)
+
+
+def test_a_log_of_which_a_part_was_written_ends_the_record_too(record: ConsoleRecord) -> None:
+    """As on a disk that is nearly full: it takes what fits, and only then says that it is full."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+    try:
+        record.feed(b"x" * 1500 + b"\n")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert record.fault == f"the log {record.log_path} cannot be written: File too large"
+    assert record.lines == []
+    assert record.log_path.stat().st_size == 1000
 
 
 def test_what_a_port_lost_is_not_held_against_the_firmware(tmp_path: Path) -> None:

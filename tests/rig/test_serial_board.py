@@ -14,7 +14,7 @@ from pytest_hil.boards.serial import SerialBoard
 from pytest_hil.console.record import WaitFailed
 from pytest_hil.errors import BenchError, NotRun, UsageError
 
-from .serial_place import APP, HELLO, NVS, PROVISIONING, Place, wait_reconnected
+from .serial_place import APP, HELLO, NVS, PROVISIONING, Place, wait_bytes, wait_reconnected
 
 
 @pytest.mark.parametrize("stub", [True, False], ids=["stub", "ROM alone"])
@@ -62,6 +62,8 @@ def test_a_port_that_vanishes_and_comes_back_is_read_and_written_again_without_a
     board, record = here.board()
     board.start()
     boots = here.chip.boots
+    here.chip.say(b"half a li")
+    wait_bytes(record, b"half a li")
     here.port.unplug()
     here.port.plug()
     wait_reconnected(board, record)
@@ -70,6 +72,9 @@ def test_a_port_that_vanishes_and_comes_back_is_read_and_written_again_without_a
     board.write(b"to the live port\n")
     record.wait_line("heard to the live port", 5)
     assert here.chip.boots == boots
+    assert "half a li" in [line.text for line in record.lines], (
+        "what followed is another line: nobody knows what is lost"
+    )
 
 
 def test_a_port_that_stays_away_ends_every_wait(here: Place) -> None:
