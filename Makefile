@@ -97,6 +97,9 @@ ctest: build
 
 #: make rig-test   the rig's own tests
 rig-test: build
+ifndef SKIP_PACKAGES
+	@setup/debian-packages setup/decoding-packages.txt
+endif
 	$(PYTHON) -m pytest tests/rig tests/sweep -n $(WORKERS) -q
 
 #: make sweep      power cuts at every flash operation of updates and rollbacks, into build/sweep/latest.json (a quarter of an hour)

@@ -30,6 +30,13 @@ class NotRun(HilError):  # noqa: N818  it is an outcome, not a fault
     """This board, or this machine, has not what the test needs. Such a test is not run, and never counts as passed."""
 
 
+def why_unreadable(error: OSError | ValueError) -> str:
+    """In words for whoever named the file."""
+    if isinstance(error, UnicodeDecodeError):
+        return f"it is no text in UTF-8 (byte {error.start + 1})"
+    return getattr(error, "strerror", None) or str(error)
+
+
 def machine_fault(error: BaseException | None, place: Path) -> BenchError | None:
     """What the runner lacked, in a line, where that is what went wrong; `place` is named where the error names none."""
     if isinstance(error, OSError) and error.errno in _MACHINE_FAULTS:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .errors import UsageError
+from .errors import UsageError, why_unreadable
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -44,7 +44,7 @@ class TomlFile:
         except FileNotFoundError:
             raise
         except (OSError, ValueError) as error:
-            raise TomlError(f"{path} cannot be read: {error}") from None
+            raise TomlError(f"{path} cannot be read: {why_unreadable(error)}") from None
         try:
             return cls(path, text, tomllib.loads(text))
         except tomllib.TOMLDecodeError as error:

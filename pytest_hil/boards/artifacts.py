@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..app_image import digest_of, version_of
-from ..errors import UsageError
+from ..errors import UsageError, why_unreadable
 from .config import is_name
 from .flash_layout import BuildDir
 
@@ -93,7 +93,7 @@ class Artifacts:
         except FileNotFoundError:
             rows = _rows_of_build_dirs(directory)
         except (OSError, ValueError) as error:
-            raise UsageError(f"{index} cannot be read: {error}") from None
+            raise UsageError(f"{index} cannot be read: {why_unreadable(error)}") from None
         if not isinstance(rows, list):
             raise UsageError(f"{index} is no list of images")
         images: dict[str, Image] = {}

@@ -21,7 +21,6 @@ from ..boards.bench import FILE_NAME, BenchFile
 from ..errors import UsageError
 
 PLAIN_WIDTH = 170  # columns, where there is no terminal to ask
-PASS, FIRMWARE_FAILED, USAGE, BENCH_FAILED = 0, 1, 2, 3
 
 ORDER = (
     *("run", "report", "history", "gate", "verify", "soak"),
@@ -52,11 +51,6 @@ def terminal() -> Console:
     return Console(width=width, color_system=None if plain() else "auto", highlight=False, emoji=False)
 
 
-def say(message: str) -> None:
-    """A complaint: one line on stderr."""
-    typer.echo(f"hil: {message}", err=True)
-
-
 def project_root() -> Path:
     """The folder with the scenarios: this one or one above. Raises UsageError."""
     here = Path.cwd()
@@ -83,7 +77,7 @@ def board_names(incomplete: str) -> list[str]:
     """For the shell's completion, which must never complain."""
     try:
         return [name for name in bench_file().boards if name.startswith(incomplete)]
-    except UsageError:
+    except (UsageError, OSError):
         return []
 
 

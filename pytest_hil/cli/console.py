@@ -16,7 +16,7 @@ from typing import Annotated
 
 import serial
 import typer
-from rich.console import Console
+from rich.text import Text
 
 from ..boards.artifacts import Artifacts
 from ..boards.config import BoardConfig, LabgridConfig, SerialConfig
@@ -31,7 +31,8 @@ from ..console.events import event_patterns
 from ..console.record import ConsoleRecord
 from ..errors import BenchError, UsageError
 from ..services.broker import Broker
-from .app import FIRMWARE_FAILED, PASS, app, bench_file, board_names, root_or_here, terminal
+from . import FIRMWARE_FAILED, PASS
+from .app import app, bench_file, board_names, root_or_here, terminal
 from .live_view import LiveView
 from .provision import setting
 from .scan import summary
@@ -57,18 +58,18 @@ def console(
     Exit code: 0 no panic, 1 a panic was seen, 3 the board cannot be reached or started.
     """
     config = bench_file().board(name)
-    out = terminal()
-    view = LiveView(out, event_patterns(config.events))
+    view = LiveView(terminal(), event_patterns(config.events))
     try:
         record = ConsoleRecord(log or Path(os.devnull), view.take)
     except OSError as error:
         raise UsageError(f"{log} cannot be written: {error.strerror}") from None
+    view.on_unread = lambda: record.end("nobody reads this any more")
     elf: Path | None = None
     with contextlib.ExitStack() as open_:
         open_.callback(record.end, "the console was closed")
         if isinstance(config, SerialConfig):
             if isinstance(config, LabgridConfig):
-                out.print(f"Waiting for the labgrid place {config.place}", style="dim")
+                view.show(Text(f"Waiting for the labgrid place {config.place}", style="dim"))
             board = open_.enter_context(kept(config))
             assert isinstance(board, SerialConfig)
             _listen(board, record, open_)
@@ -83,11 +84,11 @@ def console(
                 settings=settings or [],
                 record=record,
                 open_=open_,
-                out=out,
+                view=view,
             )
         with contextlib.suppress(KeyboardInterrupt), record.condition:
             record.condition.wait_for(lambda: record.ended is not None, seconds)
-    _tell_end(out, record, view, elf)
+    _tell_end(record, view, elf)
     raise typer.Exit(FIRMWARE_FAILED if view.reader.panics.panics else PASS)
 
 
@@ -116,7 +117,7 @@ def _start(
     settings: list[str],
     record: ConsoleRecord,
     open_: contextlib.ExitStack,
-    out: Console,
+    view: LiveView,
 ) -> None:
     build = artifacts.image(role).build
     folder = Path(open_.enter_context(tempfile.TemporaryDirectory(prefix="hil-console-")))
@@ -134,17 +135,18 @@ def _start(
     board.start()
     with contextlib.suppress(BenchError):  # it has ended already, which its console will tell
         ports = ", ".join(f"http://{board.endpoint(port)}/ (its port {port})" for port in BOARD_PORTS)
-        out.print(f"Board: {ports}", soft_wrap=True)
-    out.print(
-        f"To update it: hil trigger --broker mqtt://{broker.host}:{broker.port} --device {values['device_id']} "
-        f"--tell {config.tell} --bind {config.bind} --image FILE.bin",
-        soft_wrap=True,
+        view.show(Text(f"Board: {ports}"))
+    view.show(
+        Text(
+            f"To update it: hil trigger --broker mqtt://{broker.host}:{broker.port} --device {values['device_id']} "
+            f"--tell {config.tell} --bind {config.bind} --image FILE.bin"
+        )
     )
 
 
-def _tell_end(out: Console, record: ConsoleRecord, view: LiveView, elf: Path | None) -> None:
-    out.print(f"--- {record.ended}", style="dim", soft_wrap=True)
+def _tell_end(record: ConsoleRecord, view: LiveView, elf: Path | None) -> None:
+    view.show(Text(f"--- {record.ended}", style="dim"))
     for panic in view.reader.panics.panics:
-        out.print(f"panic in line {panic.at_line + 1}: {summary(panic)}", style="red", markup=False, soft_wrap=True)
+        view.show(Text(f"panic in line {panic.at_line + 1}: {summary(panic)}", style="red"))
         for frame in decoded(panic, elf).frames if elf else ():
-            out.print(f"    {frame}", markup=False, soft_wrap=True)
+            view.show(Text(f"    {frame}"))

@@ -19,9 +19,11 @@ from serial.tools import list_ports
 
 from ..boards.artifacts import Artifacts
 from ..boards.config import EmulatorConfig
+from ..console.decoding import RISCV_ADDR2LINE, RISCV_GDB
 from ..errors import UsageError
 from ..services import broker
-from .app import BENCH_FAILED, PASS, app, bench_file, root_or_here, terminal
+from . import BENCH_FAILED, PASS
+from .app import app, bench_file, root_or_here, terminal
 
 VERSION_TIMEOUT_S = 10.0
 
@@ -70,7 +72,9 @@ def findings() -> Iterator[Finding]:
     yield _program("addr2line", "addr2line", "install binutils, to decode backtraces of the native board")
     toolchains = "install ESP-IDF's tools and run its export script, to decode backtraces of chips"
     yield _program("Xtensa toolchain", "xtensa-esp-elf-addr2line", toolchains, "xtensa-esp32-elf-addr2line")
-    yield _program("RISC-V toolchain", "riscv32-esp-elf-addr2line", toolchains)
+    yield _program("RISC-V toolchain", RISCV_ADDR2LINE[0], toolchains, *RISCV_ADDR2LINE[1:])
+    panics = "apt install gdb-multiarch, or ESP-IDF's own, to decode panics of RISC-V chips down to their callers"
+    yield _program("RISC-V gdb", RISCV_GDB[0], panics, *RISCV_GDB[1:])
     yield _package("esp-coredump", "pip install -e '.[decoding]', to read core dumps of chips")
     yield _program("uhubctl", "uhubctl", "install it, to switch the power of boards on a USB hub")
 

@@ -20,7 +20,8 @@ from ..gate.junit import junit
 from ..gate.policy import FILE_NAME as POLICY
 from ..gate.policy import PolicyFile
 from ..results.bench_key import FOLDER, PRIVATE, BenchKey
-from .app import BENCH_FAILED, FIRMWARE_FAILED, PASS, app, root_or_here, terminal
+from . import BENCH_FAILED, FIRMWARE_FAILED, PASS
+from .app import app, root_or_here, terminal
 
 SUMMARY_VARIABLE = "GITHUB_STEP_SUMMARY"
 

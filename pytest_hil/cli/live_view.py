@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from rich.console import Console
 from rich.text import Text
@@ -13,10 +13,10 @@ from rich.text import Text
 from ..console.events import Event, EventPattern
 from ..console.log_reader import LogReader
 from ..console.record import Line
+from ..printable import one_line
 
 _LEVEL = re.compile(r"^(?:([EWIDV]) \(|\[ *\d+\]\[([EWIDV])\])")
 _STYLES = {"E": "red", "W": "yellow", "I": "green", "D": "dim", "V": "dim"}
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # a board must not steer the terminal
 
 
 class LiveView:
@@ -24,6 +24,8 @@ class LiveView:
 
     def __init__(self, out: Console, patterns: Sequence[EventPattern] = ()) -> None:
         self.reader = LogReader(patterns)
+        self.on_unread: Callable[[], None] = lambda: None  # called once, when nothing can be shown any more
+        self._unread = False
         self._out = out
         self._events = 0
         self._panics = 0
@@ -34,15 +36,22 @@ class LiveView:
             events, panics = self.reader.events.events, self.reader.panics.panics
             if len(events) > self._events:
                 self._events = len(events)
-                self._print(_event_text(events[-1]))
+                self.show(_event_text(events[-1]))
             else:
-                self._print(_line_text(line))
+                self.show(_line_text(line))
             if len(panics) > self._panics:
                 self._panics = len(panics)
-                self._print(Text(f"--- panic: {panics[-1]}", style="bold white on red"))
+                self.show(Text(f"--- panic: {panics[-1]}", style="bold white on red"))
 
-    def _print(self, text: Text) -> None:
-        self._out.print(text, soft_wrap=True)
+    def show(self, text: Text) -> None:
+        """Never fails: the thread that reads the board must live on until it is told to end."""
+        if self._unread:
+            return
+        try:
+            self._out.print(text, soft_wrap=True)
+        except (OSError, SystemExit):  # the second is rich's, where the reader of a pipe has gone
+            self._unread = True
+            self.on_unread()
 
 
 def _line_text(line: Line) -> Text:
@@ -57,5 +66,5 @@ def _event_text(event: Event) -> Text:
         if name not in ("n", "t", "ev")
     )
     text = Text(f"{event.t_ms / 1000:9.3f} ", style="dim")
-    text.append(f"[{event.name}]", style="bold cyan")
-    return text.append(f" {_CONTROL.sub('', fields)}".rstrip(), style="cyan")
+    text.append(f"[{one_line(event.name)}]", style="bold cyan")
+    return text.append(f" {one_line(fields)}".rstrip(), style="cyan")

@@ -17,8 +17,9 @@ from ..boards.config import SERIAL_PORT, BoardConfig, LabgridConfig, SerialConfi
 from ..boards.flash_layout import Partition
 from ..boards.pool import kept
 from ..boards.provisioning import PARTITION, nvs_image
-from ..errors import UsageError
-from .app import app, bench_file, board_names, root_or_here, say
+from ..errors import UsageError, why_unreadable
+from . import say
+from .app import app, bench_file, board_names, root_or_here
 
 TEXTS = (
     *("device_id", "broker_uri", "broker_user", "broker_pass", "wifi_ssid", "wifi_pass", "stream_mode"),
@@ -60,7 +61,7 @@ def provision(
     settings: dict[str, str | int] = dict(config.provisioning) if config else {}
     settings |= dict(setting(value) for value in values or ())
     for key in ("device_id", "broker_uri"):
-        if key not in settings:
+        if not settings.get(key):
             raise UsageError(f"{key} is missing: without it a board does nothing; give {key}=VALUE")
     for argument in values or ():
         key, _, text = argument.partition("=")
@@ -98,8 +99,8 @@ def setting(text: str) -> tuple[str, str | int]:
     if value.startswith("@"):
         try:
             value = Path(value[1:]).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise UsageError(f"{key}: {value[1:]} cannot be read: {error}") from None
+        except (OSError, ValueError) as error:
+            raise UsageError(f"{key}: {value[1:]} cannot be read: {why_unreadable(error)}") from None
     if key in TEXTS:
         return key, value
     if not value.isdecimal() or int(value) >= 2**32:

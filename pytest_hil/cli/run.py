@@ -8,13 +8,14 @@ from typing import Annotated
 
 import typer
 
-from ..errors import BenchError
+from ..errors import BenchError, UsageError
 from ..preflight import boards_in, preflight
 from ..results.run_dir import RunDir
 from ..results.summary import print_summary
 from ..run_tests import exit_code, run_pytest, with_defaults
 from ..spreading import XDIST_OPTIONS
-from .app import app, plain, project_root, say, terminal
+from . import say
+from .app import app, plain, project_root, terminal
 from .run_progress import RunProgress
 
 
@@ -30,6 +31,10 @@ def run(
     ] = None,
     workers: Annotated[int, typer.Option("-n", "--workers", min=1, help="Boards at the same time.")] = 1,
     seed: Annotated[int, typer.Option(help="Seed of the boards' random numbers.")] = 1,
+    folder: Annotated[
+        Path | None,
+        typer.Option("--hil-run-dir", metavar="DIR", help="Where results go.", show_default="build/hil/<time>"),
+    ] = None,
 ) -> None:
     """Run the scenarios. Whatever else is given goes to pytest.
 
@@ -38,9 +43,13 @@ def run(
     root_path = project_root()
     where = (artifacts or root_path / "build" / "native").absolute()
     preflight(where, boards_in(context.args, root_path)[0])
-    run_dir = RunDir.new(root_path)
+    run_dir = RunDir(folder.absolute()) if folder else RunDir.new(root_path)
     try:
-        run_dir.path.mkdir(parents=True)
+        run_dir.path.mkdir(parents=True, exist_ok=True)
+        if any(run_dir.path.iterdir()):
+            raise UsageError(
+                f"--hil-run-dir: {folder} is not empty; results of another run would be taken for this one's"
+            )
     except OSError as error:
         raise BenchError(f"results cannot go to {run_dir.path}: {error.strerror}") from None
     arguments = with_defaults(context.args, root_path)

@@ -12,12 +12,13 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from ..console.decoding import decoded, decoder_for
+from ..console.decoding import can_decode, decoded
 from ..console.panic import Panic
 from ..console.scan import ScannedLog
 from ..console.scan import scan as scan_log
 from ..errors import UsageError
-from .app import FIRMWARE_FAILED, PASS, app, terminal
+from . import FIRMWARE_FAILED, PASS
+from .app import app, terminal
 
 STDIN = "-"
 
@@ -37,8 +38,10 @@ def scan(
     """
     if elf is not None and not elf.is_file():
         raise UsageError(f"there is no file {elf}")
-    if elf is not None and decoder_for(elf) is None:
-        raise UsageError(f"{elf} cannot be decoded: it is no ELF, or the addr2line of its chip is not in PATH")
+    if elf is not None and not can_decode(elf):
+        raise UsageError(
+            f"{elf} cannot be decoded: it is no ELF, or the addr2line of its chip (for RISC-V, its gdb) is not in PATH"
+        )
     scanned = [_read(log) for log in logs]
     if as_json:
         typer.echo(json.dumps([one.as_json() for one in scanned], indent=1))

@@ -21,7 +21,8 @@ from ..soak.journal import Journal
 from ..soak.plan import CyclePlan
 from ..soak.run import soak as run_soak
 from ..soak.summary import Summary
-from .app import BENCH_FAILED, FIRMWARE_FAILED, PASS, app, bench_file, board_names, project_root, say, terminal
+from . import BENCH_FAILED, FIRMWARE_FAILED, PASS, say
+from .app import app, bench_file, board_names, project_root, terminal
 
 FOLDER = Path("build") / "soak"
 PLAIN_EVERY = 25  # cycles to a line of progress, where there is no terminal

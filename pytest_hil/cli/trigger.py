@@ -25,7 +25,8 @@ from ..app_image import version_of
 from ..errors import BenchError, UsageError
 from ..services.mqtt import Message, MqttClient
 from ..services.signing import TriggerKey
-from .app import FIRMWARE_FAILED, PASS, app, plain, terminal
+from . import FIRMWARE_FAILED, PASS
+from .app import app, plain, terminal
 
 MQTT_PORT = 1883
 SERVER_POLL_S = 0.1
@@ -53,13 +54,15 @@ def trigger(
     version: Annotated[str | None, typer.Option(help="Version to announce.", show_default="the image's own")] = None,
     counter: Annotated[int | None, typer.Option(help="Must grow.", show_default="seconds since 1970")] = None,
     stop: Annotated[str | None, typer.Option(help="How to stop the servers; control image only.")] = None,
-    timeout_s: Annotated[float, typer.Option("--timeout", help="Seconds until it must be valid.")] = 180.0,
+    timeout_s: Annotated[float, typer.Option("--timeout", min=0, help="Seconds until it must be valid.")] = 180.0,
 ) -> None:
     """Update a board by hand and follow it until the new image is valid.
 
     Exit code: 0 the new image is valid, 1 the board refused, failed or rolled back, 2 usage, 3 no broker or no answer.
     """
     host, port = _address(broker)
+    if not device or set(device) & set("+#\0"):
+        raise UsageError(f"--device: {device!r} is no device_id: in an MQTT topic + and # stand for others")
     content = _read(image)
     signer = _load_key(key) if key else None
     if not url and not tell:
@@ -104,8 +107,8 @@ def trigger(
 
 
 def _address(broker: str) -> tuple[str, int]:
-    parsed = urllib.parse.urlsplit(broker if "://" in broker else f"mqtt://{broker}")
     try:
+        parsed = urllib.parse.urlsplit(broker if "://" in broker else f"mqtt://{broker}")
         if parsed.scheme == "mqtt" and parsed.hostname:
             return parsed.hostname, parsed.port or MQTT_PORT
     except ValueError:

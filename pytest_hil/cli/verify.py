@@ -13,7 +13,8 @@ from ..gate.attestation import LARGEST, verify
 from ..gate.firmware_image import FirmwareImage
 from ..gate.reason import Refused, one_line
 from ..results.bench_key import PUBLIC, PublicKey
-from .app import FIRMWARE_FAILED, PASS, app, terminal
+from . import FIRMWARE_FAILED, PASS
+from .app import app, terminal
 
 
 @app.command(

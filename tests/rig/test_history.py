@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from pytest_hil.cli import app, load
+from pytest_hil.cli import load
+from pytest_hil.cli.app import app
 from pytest_hil.results.history import History, HistoryError
 from pytest_hil.results.trends import changes, flaky
 

@@ -17,7 +17,8 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from pytest_hil.cli import app, load
+from pytest_hil.cli import load
+from pytest_hil.cli.app import app
 from pytest_hil.console.events import Event
 from pytest_hil.report.lanes import read_logs, timeline
 from pytest_hil.report.page import page

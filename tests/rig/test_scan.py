@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from pytest_hil.cli import main
 from pytest_hil.console.console import Console
-from pytest_hil.console.decoding import decoded, decoder_for
+from pytest_hil.console.decoding import can_decode, decoded
 from pytest_hil.console.panic import Panic
 from pytest_hil.console.scan import scan
 
@@ -170,7 +170,7 @@ def test_what_cannot_be_decoded_keeps_its_addresses(elf: Path, tmp_path: Path) -
     no_elf = tmp_path / "x.elf"
     no_elf.write_text("no ELF")
     panic = Panic("assert", "", 0, backtrace=("0x400d1f3b:0x3ffb5b90",))
-    assert decoder_for(no_elf) is None
+    assert not can_decode(no_elf)
     assert decoded(panic, no_elf) == panic
     assert decoded(panic, tmp_path / "missing") == panic
     assert [(frame.address, frame.function) for frame in decoded(panic, elf).frames] == [("0x400d1f3b", None)]
