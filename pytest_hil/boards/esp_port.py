@@ -7,6 +7,7 @@ a reconnect and gives up after three, it gets a PortReader.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Mapping
 from typing import Any, TextIO
@@ -72,6 +73,10 @@ class EspPort(EspSerial):  # type: ignore[misc]
         self.reader = PortReader(self.proc, console, find, self._config.reconnect_s)
         self.reader.start()
         return self.reader
+
+    def hard_reset(self) -> None:
+        with contextlib.redirect_stdout(self._q):  # esptool has something to say of it
+            super().hard_reset()
 
     def read_mac(self) -> str:
         return ":".join(f"{byte:02x}" for byte in self.esp.read_mac())

@@ -78,14 +78,14 @@ def provision(
         return contents
 
     at = _at_port(config, port)
-    partition = _written(at, make) if at is not None else _of_images(artifacts)
-    if at is None:
+    carrier, partition = _written(at, make) if at is not None else (None, _of_images(artifacts))
+    if carrier is None:
         make(partition.size)
     for key, value in settings.items():
         typer.echo(f"  {key} = {'(secret)' if key in _SECRET else _short(value)}")
     typer.echo(f"{out}: {partition.size} bytes for the partition {PARTITION!r} at {partition.offset:#x}")
-    if at is not None:
-        typer.echo(f"board {at.name!r} carries it and was reset")
+    if carrier is not None:
+        typer.echo(f"board {carrier!r} carries it and was reset")
 
 
 def setting(text: str) -> tuple[str, str | int]:
@@ -122,12 +122,13 @@ def _at_port(config: BoardConfig | None, port: str | None) -> SerialConfig | Non
     return SerialConfig(name=port, port=port) if port else None
 
 
-def _written(board: SerialConfig, make: Callable[[int], bytes]) -> Partition:
+def _written(board: SerialConfig, make: Callable[[int], bytes]) -> tuple[str, Partition]:
+    """The name of the board that carries it now (one of several places may have been free), and where."""
     from ..boards.provision import provision as write  # noqa: PLC0415  esptool takes its time to import
 
     with contextlib.nullcontext(board) if board.name == board.port else kept(board) as config:
         assert isinstance(config, SerialConfig)
-        return write(config, make)
+        return config.name, write(config, make)
 
 
 def _of_images(artifacts: Path | None) -> Partition:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A labgrid of the tests' own on free loopback ports: a real coordinator, a real exporter, two boards."""
+"""A labgrid of the tests' own on free loopback ports: a real coordinator, a real exporter, two boards and a chip."""
 
 from __future__ import annotations
 
@@ -21,9 +21,12 @@ from pytest_hil.boards.labgrid import Coordinator
 from pytest_hil.errors import BenchError
 from pytest_hil.services.broker import Broker
 
+from ..rig.chip_ports import Rfc2217Port
+from ..rig.rom_chip import RomChip
 from .far_board import FarBoard, free_port
 
 UP_WITHIN_S = 90.0  # labgrid's programs take seconds to start on a busy machine
+CHIP = "chip-1"
 NEEDED = ("labgrid-client", "labgrid-coordinator", "labgrid-exporter")
 
 
@@ -34,6 +37,7 @@ class Lab:
     address: str
     coordinator: Coordinator
     boards: Sequence[FarBoard]
+    chip: RomChip  # at the place CHIP, where it can be flashed
     project: Path
 
 
@@ -58,19 +62,21 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pytestconfig: pytest.Co
     artifacts = Artifacts.read(pytestconfig.rootpath / "build" / "native")
     address = f"127.0.0.1:{free_port()}"
     coordinator = Coordinator(address)
+    monkeypatch.setenv("LG_COORDINATOR", address)  # for the tests' own calls
     with contextlib.ExitStack() as open_:
         broker = open_.enter_context(Broker(tmp_path / "broker"))  # the boards' own, for they are not provisioned anew
         boards = [
             open_.enter_context(FarBoard(f"far-{i}", artifacts, tmp_path / f"far-{i}", broker.port)) for i in (1, 2)
         ]
+        chip = RomChip()
+        line = open_.enter_context(contextlib.closing(Rfc2217Port(chip)))
+        chip.power(True)
         (tmp_path / "coordinator").mkdir()
         open_.enter_context(_in(tmp_path / "coordinator"))  # it keeps its state where it is started
         open_.enter_context(running(["labgrid-coordinator", "-l", address], tmp_path / "coordinator.log"))
         _answers(lambda: coordinator.call("places", timeout_s=UP_WITHIN_S))
-        exported = {
-            board.name: {"NetworkSerialPort": {"host": "127.0.0.1", "port": board.console_port, "protocol": "raw"}}
-            for board in boards
-        }
+        exported = {board.name: _console(board.console_port, "raw") for board in boards}
+        exported[CHIP] = _console(line.port, "rfc2217")
         (tmp_path / "exports.yaml").write_text(yaml.safe_dump(exported))
         exporter = [
             "labgrid-exporter",
@@ -83,15 +89,21 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pytestconfig: pytest.Co
             str(tmp_path / "exports.yaml"),
         ]
         open_.enter_context(running(exporter, tmp_path / "exporter.log"))
-        for board in boards:
-            coordinator.call("-p", board.name, "create")
-            coordinator.call("-p", board.name, "add-match", f"lab/{board.name}/*")
-        _answers(lambda: _exported(coordinator, len(boards)))
+        for place in exported:
+            coordinator.call("-p", place, "create")
+            coordinator.call("-p", place, "add-match", f"lab/{place}/*")
+        _answers(lambda: _exported(coordinator, len(exported)))
         project = tmp_path / "project"
         (project / "tests" / "hil").mkdir(parents=True)
         (project / "pytest.ini").write_text("[pytest]\njunit_family = xunit1\n")
-        (project / "bench.toml").write_text("".join(_entry(board, address) for board in boards))
-        yield Lab(address, coordinator, boards, project)
+        chips = f'[boards.{CHIP}]\nkind = "labgrid"\nplace = "{CHIP}"\ncoordinator = "{address}"\n'
+        (project / "bench.toml").write_text("".join(_entry(board, address) for board in boards) + chips)
+        yield Lab(address, coordinator, boards, chip, project)
+
+
+def _console(port: int, protocol: str) -> dict[str, dict[str, str | int]]:
+    """A resource, as an exporter's file has it."""
+    return {"NetworkSerialPort": {"host": "127.0.0.1", "port": port, "protocol": protocol}}
 
 
 @contextlib.contextmanager
@@ -129,3 +141,9 @@ def _entry(board: FarBoard, address: str) -> str:
         f'[boards.{board.name}]\nkind = "labgrid"\nplace = "{board.name}"\ncoordinator = "{address}"\nflash = false\n'
         f'bind = "127.0.0.1"\nhost = "127.0.0.1"\nports = {{ {ports} }}\nreset = {command}\nwait_s = 60\n'
     )
+
+
+def assert_all_is_free(lab: Lab) -> None:
+    for place in (*(board.name for board in lab.boards), CHIP):
+        assert lab.coordinator.place(place).acquired is None
+    assert "token" not in lab.coordinator.call("reservations")

@@ -16,7 +16,7 @@ import pytest
 
 from pytest_hil.boards.labgrid import HEALTH_TAG
 
-from .conftest import Lab
+from .conftest import Lab, assert_all_is_free
 
 MARK = "import pytest\npytestmark = pytest.mark.hil(kind='promise')\n"
 USES = """
@@ -58,17 +58,6 @@ def write_test(lab: Lab, text: str) -> None:
 def boards_used(lab: Lab) -> list[str]:
     results: dict[str, Any] = json.loads((lab.project / "build" / "hil" / "latest" / "results.json").read_text())
     return [test["board"] for test in results["tests"]]
-
-
-def assert_all_is_free(lab: Lab) -> None:
-    for board in lab.boards:
-        assert lab.coordinator.place(board.name).acquired is None
-    assert "token" not in lab.coordinator.call("reservations")
-
-
-@pytest.fixture(autouse=True)
-def _client_knows_the_coordinator(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LG_COORDINATOR", lab.address)
 
 
 def test_two_places_one_a_worker(lab: Lab) -> None:

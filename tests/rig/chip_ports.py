@@ -107,7 +107,8 @@ class SocketPort:
     def __init__(self, chip: RomChip) -> None:
         self._chip = chip
         self._listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"{self.SCHEME}://127.0.0.1:{self._listener.getsockname()[1]}"
+        self.port = int(self._listener.getsockname()[1])
+        self.url = f"{self.SCHEME}://127.0.0.1:{self.port}"
         self._connection: socket.socket | None = None
         self._sending = threading.Lock()
         self.connections = 0
