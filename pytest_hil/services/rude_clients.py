@@ -70,7 +70,7 @@ class ReconnectingClient(StreamClient):
         while not self._closing:
             with contextlib.suppress(OSError):
                 self._once()
-            time.sleep(RETRY_S)
+            time.sleep(RETRY_S)  # a client's own pace, as a browser's reload has one: there is nothing to wait for
         return "left", f"{self.connects} connects, {self.received} bytes"
 
     def _once(self) -> None:

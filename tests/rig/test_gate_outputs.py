@@ -6,7 +6,6 @@ from __future__ import annotations
 import base64
 import json
 import re
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,15 +13,13 @@ from xml.etree import ElementTree
 
 import pytest
 
-from pytest_hil.cli import main
 from pytest_hil.results.bench_key import BenchKey, PublicKey, SignatureError, check_signatures, pae
 
+from .conftest import Hil
 from .gate_bench import PANIC, PROMISE, Bench, row_of
 
 FIRST = PROMISE.format(0)
 EVIL = "\x1b[31m</testsuite>\n::error::owned|<script>`*\u202e\x00%0A"
-
-Hil = Callable[..., int]
 
 
 @pytest.fixture
@@ -31,19 +28,12 @@ def bench(tmp_path: Path) -> Bench:
 
 
 @pytest.fixture
-def hil(monkeypatch: pytest.MonkeyPatch, bench: Bench) -> Hil:
-    """Runs a command in this process, in the bench's folder; gives its exit code."""
+def hil(hil: Hil, monkeypatch: pytest.MonkeyPatch, bench: Bench) -> Hil:
+    """As everywhere, but in the bench's folder."""
     monkeypatch.chdir(bench.folder)
     monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
     (bench.folder / "bench-key.pem").write_bytes(bench.key.pem)
-
-    def run(*arguments: str) -> int:
-        monkeypatch.setattr(sys, "argv", ["hil", *arguments])
-        with pytest.raises(SystemExit) as end:
-            main()
-        return int(end.value.code or 0)
-
-    return run
+    return hil
 
 
 GATE = ("gate", "--policy", "gate.toml", "--results", "run-1", "--image", "release.bin")

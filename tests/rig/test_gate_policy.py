@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from pytest_hil.errors import UsageError
-from pytest_hil.gate.policy import PolicyFile, matches
+from pytest_hil.gate.policy import Policy, PolicyFile, matches
+from pytest_hil.results.bench_key import BenchKey
 from pytest_hil.run_tests import with_defaults
 
 from .gate_bench import Bench
@@ -85,11 +86,7 @@ def test_only_a_star_means_something() -> None:
 
 def test_the_policy_of_this_repository_asks_for_what_its_scenarios_are(pytester: pytest.Pytester) -> None:
     """`make hil` must be able to pass it, and no scenario that promises something may be left out of it."""
-    key = Bench(pytester.path / "bench").folder / "bench-key.pub.pem"
-    text = (ROOT / "gate.toml").read_text().replace("build/bench/bench-key.pub.pem", str(key))
-    copied = pytester.path / "gate.toml"
-    copied.write_text(text)
-    policy = PolicyFile.read(copied).policy
+    policy = _policy_of("gate.toml", pytester.path, "build/bench/bench-key.pub.pem")
     collected = _collected(pytester)
     controls = {test_id for test_id, kind in collected.items() if kind == "control"}
     promises = {test_id for test_id, kind in collected.items() if kind == "promise"}
@@ -111,17 +108,8 @@ def test_the_policy_of_this_repository_asks_for_what_its_scenarios_are(pytester:
 
 def test_the_policy_of_releases_asks_no_less(tmp_path: Path) -> None:
     """For the native board the same as gate.toml; beside it, a chip."""
-    bench = Bench(tmp_path / "bench")
-    folder = tmp_path / "keys"
-    folder.mkdir()
-    for name in ("native.pub.pem", "bench.pub.pem"):
-        (folder / name).write_bytes(bench.key.public.pem)
-    (tmp_path / "release-gate.toml").write_text((ROOT / ".github" / "release-gate.toml").read_text())
-    release = PolicyFile.read(tmp_path / "release-gate.toml").policy
-    (tmp_path / "build" / "bench").mkdir(parents=True)
-    (tmp_path / "build" / "bench" / "bench-key.pub.pem").write_bytes(bench.key.public.pem)
-    (tmp_path / "gate.toml").write_text((ROOT / "gate.toml").read_text())
-    daily = PolicyFile.read(tmp_path / "gate.toml").policy
+    release = _policy_of(".github/release-gate.toml", tmp_path, "keys/native.pub.pem", "keys/bench.pub.pem")
+    daily = _policy_of("gate.toml", tmp_path, "build/bench/bench-key.pub.pem")
     assert release.boards["native"] == daily.boards["native"]
     assert release.controls == daily.controls
     assert release.control_image.promises == daily.control_image.promises
@@ -133,15 +121,22 @@ def test_the_policy_of_releases_asks_no_less(tmp_path: Path) -> None:
 
 def test_the_policy_of_this_repository_takes_the_faults_too(pytester: pytest.Pytester) -> None:
     """`make faults` must be able to pass it."""
-    key = Bench(pytester.path / "bench").folder / "bench-key.pub.pem"
-    copied = pytester.path / "gate.toml"
-    copied.write_text((ROOT / "gate.toml").read_text().replace("build/bench/bench-key.pub.pem", str(key)))
-    policy = PolicyFile.read(copied).policy
+    policy = _policy_of("gate.toml", pytester.path, "build/bench/bench-key.pub.pem")
     collected = _collected(pytester, "-m", "not slow")
     controls = {test_id for test_id, kind in collected.items() if kind == "control"}
     assert controls == {test_id for test_id in collected if policy.control(test_id)}
     for pattern in (*policy.unclean_ends, *policy.disturbed_networks):
         assert any(matches(pattern, test_id) for test_id in collected), f"{pattern} names no scenario"
+
+
+def _policy_of(name: str, folder: Path, *keys: str) -> Policy:
+    """This repository's, read where the keys it names are: `folder`, in which they are made."""
+    copied = folder / Path(name).name
+    copied.write_text((ROOT / name).read_text())
+    for key in keys:
+        (folder / key).parent.mkdir(parents=True, exist_ok=True)
+        (folder / key).write_bytes(BenchKey.new().public.pem)
+    return PolicyFile.read(copied).policy
 
 
 def _collected(pytester: pytest.Pytester, *arguments: str) -> dict[str, str]:

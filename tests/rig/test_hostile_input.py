@@ -6,6 +6,7 @@ writes outside its folder.
 from __future__ import annotations
 
 import ast
+import io
 import json
 import subprocess
 from collections.abc import Callable
@@ -14,10 +15,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
 import pytest_hil
 from pytest_hil.boards.artifacts import Artifacts
 from pytest_hil.boards.bench import BenchFile, BenchFileError
+from pytest_hil.cli.live_view import LiveView
 from pytest_hil.console import record as record_module
 from pytest_hil.console.record import ConsoleRecord, Line, split_lines
 from pytest_hil.errors import UsageError
@@ -72,6 +75,19 @@ def test_what_a_failed_test_tells_steers_no_terminal(
     assert [c for c in result.stdout + result.stderr if ord(c) < 32 and c not in "\n\t"] == []
     page = (project / "build" / "hil" / "latest" / "report.html").read_text()
     assert "\x1b" not in page
+
+
+def test_what_a_live_console_shows_steers_no_terminal() -> None:
+    """Escapes come also as JSON's own, in an event's name, a field's, and a value."""
+    said = json.dumps({"n": 0, "t": 1, "ev": "beat" + STEERING, "key" + STEERING: STEERING + "\n@hil not of ours"})
+    shown = io.StringIO()
+    LiveView(Console(file=shown, width=1000)).take(
+        [Line(0, 0.0, f"@hil {said}".encode()), Line(1, 0.0, STEERING.encode())]
+    )
+    told = shown.getvalue()
+    assert "[beat\\x1b" in told
+    assert told.count("\n") == 2
+    assert [character for character in told if not character.isprintable() and character != "\n"] == []
 
 
 def test_what_a_scan_tells_steers_no_terminal(hil: Hil, project: Path) -> None:

@@ -14,31 +14,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_hil.cli import main
 from pytest_hil.console.console import Console
 from pytest_hil.console.decoding import can_decode, decoded
 from pytest_hil.console.panic import Panic
 from pytest_hil.console.scan import scan
 
+from .conftest import Hil
 from .panic_corpus import LWIP, NEGATIVE, POSITIVE, TAIL
 
 FIELDS = ["kind", "function", "file", "line", "expression", "task", "core", "reset_reason", "at_line"]
 BOOT = '@hil {"n":0,"t":1,"ev":"boot","reset_reason":"PANIC"}\n'
-
-Hil = Callable[..., int]
-
-
-@pytest.fixture
-def hil(monkeypatch: pytest.MonkeyPatch) -> Hil:
-    """Runs a command in this process; gives its exit code."""
-
-    def run(*arguments: str) -> int:
-        monkeypatch.setattr(sys, "argv", ["hil", *arguments])
-        with pytest.raises(SystemExit) as end:
-            main()
-        return int(end.value.code or 0)
-
-    return run
 
 
 @pytest.fixture

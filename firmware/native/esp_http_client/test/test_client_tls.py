@@ -14,7 +14,7 @@ from collections.abc import Callable
 from board import LIMIT_S, wait_until
 from board_shell import Connection, Server, Shell, ShellTestCase
 from board_tls import Authority, Identity, TlsServer, server_identity
-from test_client import BODY, EAGAIN, TIMEOUT_MS, Head, crc, response
+from client_case import BODY, EAGAIN, TIMEOUT_MS, Head, crc, response
 
 CONNECT_FAILED = "http+2"  # ESP_ERR_HTTP_CONNECT
 HANDSHAKE_FAILED = "801a"  # ESP_ERR_MBEDTLS_SSL_HANDSHAKE_FAILED
