@@ -13,6 +13,7 @@ from .boards.protocol import Board
 from .console.console import Console
 from .console.events import Event
 from .errors import BenchError
+from .services.board_connection import get_page
 from .services.mqtt import MqttClient
 from .streams import CONTROL_PORT
 
@@ -33,7 +34,7 @@ def ready_by_status(board: Board, console: Console, mqtt: MqttClient, state_topi
         if came := console.events_named("ready"):
             return came[0]
         with contextlib.suppress(requests.RequestException, ValueError):
-            status = requests.get(f"http://{board.endpoint(CONTROL_PORT)}/status", timeout=STATUS_TIMEOUT_S).json()
+            status = get_page(f"http://{board.endpoint(CONTROL_PORT)}/status", STATUS_TIMEOUT_S).json()
         online = any(message.topic == state_topic and message.payload == b"online" for message in mqtt.messages)
         if online and isinstance(status, dict) and status.get("state") == "serving":
             last = console.events[-1]

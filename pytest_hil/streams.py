@@ -10,9 +10,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
-import requests
-
 from .boards.protocol import Endpoint
+from .services.board_connection import get_page
 from .services.certificates import Trust
 from .services.client import StreamClient
 from .services.mjpeg_client import MjpegClient
@@ -96,7 +95,7 @@ class Streams:
     def _round_trip(self, free_port: int) -> None:
         """Packets reach the board in order: once this is answered, whatever it is, it has what was sent before."""
         where = self._endpoint(free_port)
-        requests.get(f"http://{where}/status", timeout=FIRST_FRAMES_TIMEOUT_S).close()
+        get_page(f"http://{where}/status", FIRST_FRAMES_TIMEOUT_S)
 
     def _await_frames(self, clients: Sequence[StreamClient]) -> None:
         for client in clients:

@@ -14,11 +14,11 @@ from typing import Any
 
 import requests
 from python_multipart.multipart import MultipartParser, parse_options_header
-from requests.adapters import HTTPAdapter
-from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connection import HTTPConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.response import HTTPResponse
 
+from .board_connection import BoardAdapter, BoardConnection, TlsBoardConnection, board_session
 from .certificates import Trust
 from .client import SMALL_WINDOW, StallingClient
 
@@ -27,7 +27,7 @@ CONNECT_TIMEOUT_S = 5.0
 _CUT_SHORT = ("IncompleteRead", "InvalidChunkLength", "ended prematurely")
 
 
-class _Adapter(HTTPAdapter):
+class _Adapter(BoardAdapter):
     """Tells when a request is out: the answer may never come while another client's stream holds the server."""
 
     def __init__(self, asked: threading.Event, small_window: bool, trust: Trust | None) -> None:
@@ -39,7 +39,7 @@ class _Adapter(HTTPAdapter):
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         asked = self._asked
 
-        class Connection(HTTPConnection):
+        class Connection(BoardConnection):
             def getresponse(self) -> HTTPResponse:  # type: ignore[override]  # as urllib3's own
                 asked.set()
                 return super().getresponse()
@@ -47,7 +47,7 @@ class _Adapter(HTTPAdapter):
         class Pool(HTTPConnectionPool):
             ConnectionCls = Connection
 
-        class TlsConnection(HTTPSConnection):
+        class TlsConnection(TlsBoardConnection):
             def getresponse(self) -> HTTPResponse:  # type: ignore[override]  # as urllib3's own
                 asked.set()
                 return super().getresponse()
@@ -166,9 +166,8 @@ class MjpegClient(StallingClient):
         self.path = path
         self._scheme = "http" if trust is None else "https"
         self._response: requests.Response | None = None
-        self._session = requests.Session()
         self._asked = threading.Event()  # the request is out
-        self._session.mount(f"{self._scheme}://", _Adapter(self._asked, stall_after is not None, trust))
+        self._session = board_session(_Adapter(self._asked, stall_after is not None, trust))
 
     def wait_asked(self, timeout_s: float) -> None:
         """Waits until the request is sent. Raises AssertionError."""

@@ -7,6 +7,7 @@ import contextlib
 import socket
 import ssl
 
+from .board_connection import connect
 from .client import StreamClient
 
 CONNECT_TIMEOUT_S = 5.0
@@ -17,7 +18,7 @@ class SocketClient(StreamClient):
 
     def __init__(self, host: str, port: int, number: int = 0) -> None:
         super().__init__(host, port, number)
-        self._socket = socket.create_connection((host, port), CONNECT_TIMEOUT_S)
+        self._socket = connect(host, port, CONNECT_TIMEOUT_S)
         self._socket.settimeout(None)
 
     def _read_to_end(self) -> tuple[str, str]:

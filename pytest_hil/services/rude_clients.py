@@ -9,6 +9,7 @@ import socket
 import threading
 import time
 
+from .board_connection import connect
 from .client import StreamClient
 from .plain_clients import SocketClient
 
@@ -74,7 +75,7 @@ class ReconnectingClient(StreamClient):
         return "left", f"{self.connects} connects, {self.received} bytes"
 
     def _once(self) -> None:
-        with socket.create_connection((self.host, self.port), CONNECT_TIMEOUT_S) as self._socket:
+        with connect(self.host, self.port, CONNECT_TIMEOUT_S) as self._socket:
             self.connects += 1
             self._socket.settimeout(None)
             self._socket.sendall(f"GET /stream HTTP/1.1\r\nHost: {self.host}\r\n\r\n".encode())
@@ -105,7 +106,7 @@ class ConnectFlood(StreamClient):
             while not self._left.wait(max(0.0, began + self.connects / self._a_second - time.monotonic())):
                 self.connects += 1
                 with contextlib.suppress(OSError):
-                    plugs.append(opened.enter_context(socket.create_connection((self.host, self.port), 1.0)))
+                    plugs.append(opened.enter_context(connect(self.host, self.port, 1.0)))
                 if len(plugs) > self._open_at_once:
                     plugs.pop(0).close()
         return "left", f"{self.connects} connects in {time.monotonic() - began:.1f} s"

@@ -8,10 +8,12 @@ import socket
 
 import websocket
 
+from .board_connection import connect
 from .certificates import Trust
 from .client import SMALL_WINDOW, StallingClient
 
 CONNECT_TIMEOUT_S = 5.0
+NO_DELAY = (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 class WebSocketClient(StallingClient):
@@ -32,16 +34,18 @@ class WebSocketClient(StallingClient):
         super().__init__(host, port, number, stall_after)
         self.path = path
         self._scheme = "ws" if trust is None else "wss"
-        self._socket = websocket.WebSocket(
-            sslopt={} if trust is None else {"context": trust.context, "server_hostname": trust.name},
-            sockopt=[] if stall_after is None else [SMALL_WINDOW],
-        )
+        self._trust = trust
+        self._options = [NO_DELAY] if stall_after is None else [NO_DELAY, SMALL_WINDOW]
+        self._socket = websocket.WebSocket()
 
     def _run(self) -> tuple[str, str]:
-        self._socket.settimeout(CONNECT_TIMEOUT_S)
+        plug = connect(self.host, self.port, CONNECT_TIMEOUT_S, self._options)
+        if self._trust is not None:
+            plug = self._trust.context.wrap_socket(plug, server_hostname=self._trust.name)
+        self._socket.sock = plug  # so that it can be hung up from here on
         try:
             self._socket.connect(  # type: ignore[no-untyped-call]
-                f"{self._scheme}://{self.host}:{self.port}{self.path}"
+                f"{self._scheme}://{self.host}:{self.port}{self.path}", socket=plug
             )
         except websocket.WebSocketBadStatusException as error:
             self.status = error.status_code

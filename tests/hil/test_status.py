@@ -6,9 +6,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-import requests
 
 from pytest_hil.rig import Rig
+from pytest_hil.services.board_connection import get_page
 from pytest_hil.streams import CONTROL_PORT, StreamPlan
 
 from .expectations import EVENT_SLACK_S
@@ -19,7 +19,7 @@ HEAP_UNDER_WAY = 32768  # bytes: what queued packets of three streams hold, more
 
 
 def status_of(rig: Rig) -> dict[str, Any]:
-    answer = requests.get(f"http://{rig.board.endpoint(CONTROL_PORT)}/status", timeout=EVENT_SLACK_S)
+    answer = get_page(f"http://{rig.board.endpoint(CONTROL_PORT)}/status", EVENT_SLACK_S)
     assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/json")
     told: dict[str, Any] = answer.json()
     return told

@@ -9,6 +9,7 @@ import requests
 
 from pytest_hil.console.events import Event
 from pytest_hil.rig import Rig
+from pytest_hil.services.board_connection import get_page
 from pytest_hil.services.image_server import ReplyHandler, plain_reply
 from pytest_hil.streams import CONTROL_PORT, STREAM_PORT, StreamPlan
 
@@ -71,7 +72,7 @@ def ask_during_the_download(rig: Rig) -> list[int | None]:
     def ask_first(handler: ReplyHandler, content: bytes) -> None:
         for port in (CONTROL_PORT, STREAM_PORT):
             try:
-                answer = requests.get(f"http://{rig.board.endpoint(port)}/status", timeout=ANSWER_S)
+                answer = get_page(f"http://{rig.board.endpoint(port)}/status", ANSWER_S)
                 answers.append(answer.status_code)
             except requests.RequestException:
                 answers.append(None)

@@ -11,9 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import requests
-
 from pytest_hil.rig import Rig
+from pytest_hil.services.board_connection import get_page
 from pytest_hil.streams import CONTROL_PORT, StreamPlan
 
 from ..expectations import EVENT_SLACK_S, STOP_LIMIT_MS, heap_is_back
@@ -50,7 +49,7 @@ def wait_step(rig: Rig, attempt: Attempt, step: str, timeout_s: float) -> dict[s
 
 def status_of(rig: Rig) -> dict[str, Any]:
     """What the board says of itself."""
-    answer = requests.get(f"http://{rig.board.endpoint(CONTROL_PORT)}/status", timeout=STATUS_TIMEOUT_S)
+    answer = get_page(f"http://{rig.board.endpoint(CONTROL_PORT)}/status", STATUS_TIMEOUT_S)
     status: dict[str, Any] = answer.json()
     return status
 
