@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import itertools
 import json
+import shlex
 import signal
 import struct
 import sys
@@ -62,6 +63,12 @@ def partition_table(offset: int = 0x10000, size: int = 0x4000) -> bytes:
     return table.ljust(0xC00, b"\xff")
 
 
+def make_program(path: Path, script: Path) -> None:
+    """A command that runs the script with this Python. Its first line can name none whose path has a space in it."""
+    path.write_text(f'#!/bin/sh\nexec {shlex.join((sys.executable, "-IS", str(script)))} "$@"\n')
+    path.chmod(0o755)
+
+
 def make_artifacts(folder: Path, roles: tuple[str, ...] = ("release", "control", "update")) -> Path:
     """A folder as `make hil` leaves it, with the fake board in it."""
     rows = []
@@ -88,9 +95,7 @@ def make_artifacts(folder: Path, roles: tuple[str, ...] = ("release", "control",
             }
         )
     (folder / "images.json").write_text(json.dumps(rows))
-    program = folder / "native-board"
-    program.write_text(FAKE_BOARD.read_text().replace("#!/usr/bin/env python3", f"#!{sys.executable} -IS", 1))
-    program.chmod(0o755)
+    make_program(folder / "native-board", FAKE_BOARD)
     return folder
 
 

@@ -21,7 +21,7 @@ def option(*names: str) -> str:
 
 
 def boot(why: str) -> None:
-    os.write(1, f"hello from {os.path.basename(sys.argv[0])}: {why}\n".encode())
+    os.write(1, f"hello from emulator: {why}\n".encode())
 
 
 def serve_qmp(listener: socket.socket) -> None:

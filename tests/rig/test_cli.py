@@ -271,7 +271,7 @@ def test_a_runner_that_ends_leaves_no_process(
     family = runner.children(recursive=True)
     names = {name for child in family for name in [child.name()]}
     assert "mosquitto" in names, names
-    assert any("native-board" in " ".join(child.cmdline()) for child in family), names
+    assert any("fake_native_board" in " ".join(child.cmdline()) for child in family), names
     runner.send_signal(how)
     runner.wait(GONE_WITHIN_S)
     assert gone(family, AT_ONCE_S), [" ".join(child.cmdline()) for child in family if child.is_running()]

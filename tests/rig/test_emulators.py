@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 import socket
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,7 @@ from pytest_hil.boards.protocol import Load
 from pytest_hil.console.record import ConsoleRecord, WaitFailed
 from pytest_hil.errors import BenchError, NotRun
 
-from .conftest import gone
+from .conftest import gone, make_program
 
 FAKE = Path(__file__).parent / "fake_emulator.py"
 Made = tuple[EmulatorBoard, ConsoleRecord]
@@ -35,8 +34,7 @@ KINDS = (QemuConfig, EspEmuConfig)
 @pytest.fixture
 def make(tmp_path: Path, fake_artifacts: Path) -> Iterator[Make]:
     program = tmp_path / "emulator"
-    program.write_text(FAKE.read_text().replace("#!/usr/bin/env python3", f"#!{sys.executable} -IS", 1))
-    program.chmod(0o755)
+    make_program(program, FAKE)
     args = fake_artifacts / "release" / "flasher_args.json"
     made: list[Made] = []
 

@@ -95,3 +95,12 @@ def test_no_message_that_shows_such_an_object_tells_its_secret() -> None:
     for shown in (repr(identity), repr(access), repr(config), f"{access}"):
         assert PASSWORD not in shown
         assert KEY not in shown
+
+
+@pytest.mark.parametrize("name", ["trigger-key.pem", "bench-key.pem", "provisioning.bin", "bench/trigger-key.pem"])
+def test_no_secret_is_offered_to_git(tmp_path: Path, pytestconfig: pytest.Config, name: str) -> None:
+    """`hil keys` and `hil provision` write them where they are called."""
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    (tmp_path / ".gitignore").write_text((pytestconfig.rootpath / ".gitignore").read_text())
+    ignored = subprocess.run(["git", "-C", str(tmp_path), "check-ignore", "-q", name], check=False)
+    assert ignored.returncode == 0
