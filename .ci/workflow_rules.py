@@ -7,12 +7,15 @@ that nobody has looked at reaches a bench.
 
 A job publishes when it may write contents or packages, or when a step of it makes a release. It must need, through
 whatever jobs, one that runs `hil gate`; and on the way there nothing may swallow a failure. GitHub skips a job when one
-that it needs has failed or was skipped, unless its `if` asks for the status itself: that is what is looked for.
+that it needs has failed or was skipped, unless its `if` asks for the status itself: that is what is looked for. What a
+shell can do to an exit code has no end, so the gate's step is that one command and nothing else. And what is published
+comes from the gate's job: it may fetch no artefact that another made.
 """
 
 from __future__ import annotations
 
 import re
+import shlex
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -26,11 +29,13 @@ RELEASES = re.compile(
     r"\bgh release (?:create|upload|edit)\b|/releases\b|\btwine upload\b|\bcompote component upload\b"
 )
 RELEASE_ACTIONS = re.compile(r"release|publish|deploy|upload-components", re.IGNORECASE)
-SWALLOWS = re.compile(
-    r"\|\||set \+e|set \+o|;\s*(?:true|exit 0|:)|\bif .*hil gate|!\s*\S*hil gate|\|\s*\w|&\s*$", re.MULTILINE
-)
+STATUS = re.compile(
+    r"\b(?:always|failure|cancelled|success)\s*\(", re.IGNORECASE
+)  # GitHub's own are not case-sensitive
+QUOTED = re.compile(r'"[\w./${}-]*"')  # one argument, whatever is in its variables
+SHELL_MEANS = re.compile(r"[;&|<>(){}`$#!\n*?\[\]~]")
 WRITES = ("contents", "packages", "deployments", "pages")
-UNREVIEWED = ("pull_request", "pull_request_target", "issue_comment", "workflow_run", "issues", "discussion")
+REVIEWED = ("push", "schedule", "workflow_dispatch")  # what only those can start who may write to the repository
 
 
 @dataclass(frozen=True)
@@ -80,7 +85,7 @@ def broken_rules(name: str, workflow: dict[str, Any]) -> Iterator[str]:
     for job in jobs.values():
         if job.publishes:
             yield from (f"{name}: {text}" for text in _ungated(job, jobs))
-    unreviewed = sorted(set(_triggers(workflow)) & set(UNREVIEWED))
+    unreviewed = sorted(set(_triggers(workflow)) - set(REVIEWED))
     for job in jobs.values():
         if job.self_hosted and unreviewed:
             yield f"{name}: job {job.name} runs on a bench, and {', '.join(unreviewed)} may start it"
@@ -100,9 +105,13 @@ def _ungated(release: Job, jobs: dict[str, Job]) -> Iterator[str]:
         yield f"job {release.name} publishes, and needs no job that runs `hil gate`"
     for gate in gates:
         yield from _toothless(gate)
+    made = {name for gate in gates for name in _artifacts(gate, "upload-artifact")}
+    for name in _artifacts(release, "download-artifact"):
+        if gates and name not in made:
+            yield f"job {release.name} fetches {name or 'every artefact'}, which is not what the gate's job made"
     for job in (release, *needed):
         # What a skipped or failed job says is asked for by these functions alone.
-        if re.search(r"\b(always|failure|cancelled|success)\s*\(", str(job.body.get("if", ""))):
+        if STATUS.search(str(job.body.get("if", ""))):
             yield f"job {job.name} asks for the status in its `if`: it may run when a job before it failed"
         if job.body.get("continue-on-error"):
             yield f"job {job.name} has continue-on-error: it never fails for those that need it"
@@ -111,9 +120,19 @@ def _ungated(release: Job, jobs: dict[str, Job]) -> Iterator[str]:
                 yield f"job {job.name} needs {needs}, which is no job"
 
 
+def _artifacts(job: Job, action: str) -> list[str | None]:
+    """Their names; None where a step names none, and so means all."""
+    steps = [step for step in job.steps if f"/{action}@" in str(step.get("uses", ""))]
+    return [(step.get("with") or {}).get("name") for step in steps]
+
+
 def _toothless(gate: Job) -> Iterator[str]:
     if gate.body.get("if") is not None:
         yield f"job {gate.name} is the gate and has an `if`"
+    for of in (gate.body, gate.workflow):
+        shell = ((of.get("defaults") or {}).get("run") or {}).get("shell", "bash")
+        if shell not in ("bash", "sh"):
+            yield f"job {gate.name}: its steps have a shell of their own, which may go on after an error"
     for step in gate.gate_steps:
         run = str(step["run"])
         if step.get("continue-on-error"):
@@ -122,10 +141,24 @@ def _toothless(gate: Job) -> Iterator[str]:
             yield f"job {gate.name}: its gate step has an `if`: it may be skipped"
         if step.get("shell", "bash") != "bash":
             yield f"job {gate.name}: its gate step has a shell of its own, which may go on after an error"
-        if SWALLOWS.search(run):
-            yield f"job {gate.name}: its gate step swallows the exit code of `hil gate`"
+        if (more := _beside_the_gate(run)) is not None:
+            yield f"job {gate.name}: its gate step is no plain `hil gate`, and may swallow its exit code: {more}"
         if "--policy" not in run:
             yield f"job {gate.name}: its gate step names no --policy"
+
+
+def _beside_the_gate(run: str) -> str | None:
+    """What a script is beside one plain `hil gate` and its options; None when it is nothing else."""
+    script = run.replace("\\\n", " ").strip()
+    if found := SHELL_MEANS.search(QUOTED.sub("", script)):
+        return repr(found.group())
+    try:
+        words = shlex.split(script)
+    except ValueError as error:
+        return str(error)
+    if Path(words[0]).name != "hil" or words[1:2] != ["gate"]:
+        return words[0]
+    return next((word for word in words if word in ("--help", "-h")), None)
 
 
 def _all_needed(job: Job, jobs: dict[str, Job]) -> list[Job]:

@@ -19,6 +19,7 @@ import workflow_rules
 ROOT = Path(__file__).parents[2]
 WORKFLOWS = ROOT / ".github" / "workflows"
 
+MORE = r"its gate step is no plain `hil gate`, and may swallow its exit code: "
 Workflow = dict[Any, Any]
 Change = Callable[[Workflow], object]
 
@@ -77,6 +78,13 @@ def test_the_release_needs_every_suite_through_the_gate() -> None:
         (job("release", **{"if": "always()"}), r"job release asks for the status in its `if`"),
         (job("release", **{"if": "${{ !cancelled() }}"}), r"job release asks for the status"),
         (job("release", **{"if": "failure() || true"}), r"job release asks for the status"),
+        (job("release", **{"if": "success() || github.actor == 'me'"}), r"job release asks for the status"),
+        (job("release", **{"if": "Always ()"}), r"job release asks for the status"),
+        (
+            lambda w: w["jobs"]["release"]["steps"][0]["with"].update(name="chip-images"),
+            r"job release fetches chip-images",
+        ),
+        (lambda w: w["jobs"]["release"]["steps"][0].pop("with"), r"job release fetches every artefact"),
         (job("gate", **{"if": "github.ref != 'x'"}), r"job gate is the gate and has an `if`"),
         (job("gate", **{"continue-on-error": True}), r"job gate has continue-on-error"),
         (job("gate", **{"continue-on-error": "${{ vars.LENIENT }}"}), r"job gate has continue-on-error"),
@@ -85,14 +93,31 @@ def test_the_release_needs_every_suite_through_the_gate() -> None:
         (gate(**{"continue-on-error": True}), r"its gate step has continue-on-error"),
         (gate(**{"if": "vars.GATE == 'on'"}), r"its gate step has an `if`"),
         (gate(shell="bash {0}"), r"its gate step has a shell of its own"),
-        (gate_runs(lambda run: f"{run} || true"), r"swallows the exit code"),
-        (gate_runs(lambda run: f"{run} || echo failed"), r"swallows the exit code"),
-        (gate_runs(lambda run: f"set +e\n{run}"), r"swallows the exit code"),
-        (gate_runs(lambda run: f"{run}; true"), r"swallows the exit code"),
-        (gate_runs(lambda run: f"{run} | tee gate.log"), r"swallows the exit code"),
-        (gate_runs(lambda run: f"if {run}; then echo ok; fi"), r"swallows the exit code"),
-        (gate_runs(lambda run: f"{run} &"), r"swallows the exit code"),
-        (gate_runs(lambda run: f"! {run}"), r"swallows the exit code"),
+        (gate_runs(lambda run: f"{run} || true"), MORE),
+        (gate_runs(lambda run: f"{run} || echo failed"), MORE),
+        (gate_runs(lambda run: f"set +e\n{run}"), MORE),
+        (gate_runs(lambda run: f"exit 0\n{run}"), MORE),
+        (gate_runs(lambda run: f"trap 'exit 0' EXIT\n{run}"), MORE),
+        (gate_runs(lambda run: f"{run} && echo passed\necho over"), MORE),
+        (gate_runs(lambda run: f'echo "$({run})"'), MORE),
+        (gate_runs(lambda run: f"echo `{run}`"), MORE),
+        (gate_runs(lambda run: f"echo {run}"), MORE + "echo"),
+        (gate_runs(lambda run: f"# {run}"), MORE),
+        (gate_runs(lambda run: f"[ -e skip ] || {run}"), MORE),
+        (gate_runs(lambda run: f"cat <<<'{run}'"), MORE),
+        (gate_runs(lambda run: f"{run} --help"), MORE + "--help"),
+        (gate_runs(lambda run: f"{run} $MORE"), MORE),
+        (gate_runs(lambda run: f"{run} --junit a$MORE"), MORE),
+        (
+            lambda w: w.update(defaults={"run": {"shell": "bash -c '{0}; true'"}}),
+            r"its steps have a shell of their own",
+        ),
+        (job("gate", defaults={"run": {"shell": "python {0}"}}), r"its steps have a shell of their own"),
+        (gate_runs(lambda run: f"{run}; true"), MORE),
+        (gate_runs(lambda run: f"{run} | tee gate.log"), MORE),
+        (gate_runs(lambda run: f"if {run}; then echo ok; fi"), MORE),
+        (gate_runs(lambda run: f"{run} &"), MORE),
+        (gate_runs(lambda run: f"! {run}"), MORE),
         (gate_runs(lambda run: run.replace("--policy .github/release-gate.toml", "")), r"names no --policy"),
         (gate_runs(lambda _: "echo all is well"), r"needs no job that runs `hil gate`"),
         (another_release, r"job hotfix publishes, and needs no job"),
@@ -111,7 +136,9 @@ def test_a_broken_graph_is_seen(change: Change, rule: str) -> None:
     assert any(re.search(rule, told) for told in broken), broken
 
 
-@pytest.mark.parametrize("trigger", ["pull_request", "pull_request_target", "issue_comment", "workflow_run"])
+@pytest.mark.parametrize(
+    "trigger", ["pull_request", "pull_request_target", "issue_comment", "workflow_run", "workflow_call"]
+)
 def test_a_bench_never_runs_what_nobody_has_looked_at(trigger: str) -> None:
     workflow = read("hil.yml")
     assert list(workflow_rules.broken_rules("hil.yml", workflow)) == []
