@@ -23,11 +23,17 @@ def complaints(console: Console) -> list[str]:
     if expected is not None and not any(map(expected.matches, console.decoded_panics)):
         found.append(f"the control did not see its failure: {expected}")
     found += [f"lost event: {problem}" for problem in console.event_problems]
+    return [*found, *first_boot_fault(console)]
+
+
+def first_boot_fault(console: Console) -> list[str]:
+    """Where the log begins with the boot that a fault led to, and nothing else tells of it."""
     first = next(iter(console.events), None)
-    told = first is not None and any(panic.at_line < first.at_line for panic in console.panics)
-    if first is not None and not told and first.name == "boot" and first.get("reset_reason") in FIRST_BOOT_FAULTS:
-        found.append(f"a reset nobody asked for: {first.get('reset_reason')} at line {first.at_line + 1}")
-    return found
+    if first is None or first.name != "boot" or first.get("reset_reason") not in FIRST_BOOT_FAULTS:
+        return []
+    if any(panic.at_line < first.at_line for panic in console.panics):
+        return []  # told already
+    return [f"a reset nobody asked for: {first.get('reset_reason')} at line {first.at_line + 1}"]
 
 
 def _told(panic: Panic) -> str:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from datetime import datetime, timezone
 from pathlib import Path
@@ -14,7 +15,7 @@ from ..errors import UsageError
 from ..gate.attestation import FILE_NAME, envelope
 from ..gate.explanation import print_verdict
 from ..gate.firmware_image import FirmwareImage
-from ..gate.github import annotation_lines, step_summary
+from ..gate.github import annotation_lines, no_commands, step_summary
 from ..gate.judge import Judged, judge
 from ..gate.junit import junit
 from ..gate.policy import FILE_NAME as POLICY
@@ -65,7 +66,8 @@ def gate(  # noqa: PLR0917  options, given by name
         raise UsageError(f"--attestation: there is no key to sign with: name one with --key, or put it in {FOLDER}")
     judged = judge(policy_file, results, _by_target(image), datetime.now(timezone.utc))
     out = terminal()
-    print_verdict(judged, out, explain=explain)
+    with no_commands(typer.echo) if github else contextlib.nullcontext():
+        print_verdict(judged, out, explain=explain)
     if junit_file:
         _write(junit_file, junit(judged))
     if github:

@@ -118,9 +118,17 @@ def _whole(value: Any) -> int:
     return value if isinstance(value, int) else 0
 
 
+def _no_number(constant: str) -> None:
+    """NaN and the infinities are no JSON, and no figure."""
+    raise ValueError(constant)
+
+
+_JSON = json.JSONDecoder(parse_constant=_no_number)
+
+
 def _parse(text: str) -> dict[str, Any] | None:
     try:
-        fields = json.loads(text)
+        fields = _JSON.decode(text)
     except (ValueError, RecursionError):
         return None
     if not isinstance(fields, dict) or not isinstance(fields.get("ev"), str) or not isinstance(fields.get("n"), int):

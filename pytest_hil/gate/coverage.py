@@ -15,11 +15,12 @@ from .run_results import SignedRun
 from .scenario_check import Checked
 
 
-def uncovered(name: str, boards: Boards, checked: Sequence[Checked], lost: Counter[str]) -> Iterator[Reason]:
-    """What boards of one kind have not shown; `checked` are that kind's scenarios. `lost`: how often the bench failed
-    in which scenario. What is missing for that alone is the bench's fault.
+def uncovered(name: str, boards: Boards, checked: Sequence[Checked], lost_ones: Sequence[Checked]) -> Iterator[Reason]:
+    """What boards of one kind have not shown; `checked` are that kind's scenarios, `lost_ones` those in which the bench
+    failed. What is missing for that alone is the bench's fault.
     """
     passes = _passes(checked)
+    lost = Counter(one.test.id for one in lost_ones)
     for pattern, count in boards.required.items():
         seen = {test_id for test_id in (passes + lost) if matches(pattern, test_id)}
         enough = {test_id for test_id in seen if passes[test_id] >= boards.cycles}
@@ -35,7 +36,10 @@ def uncovered(name: str, boards: Boards, checked: Sequence[Checked], lost: Count
                 yield Reason(name, text, bench=bench)
     used = _boards(checked)
     if len(used) < boards.boards:
-        yield Reason(name, f"{len(used)} different boards were used, required are {boards.boards}")
+        names = {one.test.board for one in _clean(checked)}
+        others = {one.test.board for one in lost_ones} - names  # one that is not named may be any, so one more
+        bench = len(used) + len(others) >= boards.boards
+        yield Reason(name, f"{len(used)} different boards were used, required are {boards.boards}", bench=bench)
 
 
 def _passes(checked: Sequence[Checked]) -> Counter[str]:
@@ -66,7 +70,7 @@ def _board(one: Checked) -> str:
     none leaves the one that was read from the chip, then the name.
     """
     macs = [boot.get("mac") for boot in one.evidence.boots] if one.evidence else []
-    return str(next(filter(None, macs), None) or one.test.chip_mac or one.test.board)
+    return str(next(filter(None, macs), None) or one.test.chip_mac or one.test.board).lower()
 
 
 def missing_upgrades(name: str, chain: Chain, checked: Sequence[Checked], *, bench: bool) -> Iterator[Reason]:

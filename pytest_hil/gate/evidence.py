@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Iterator, Sequence
@@ -10,12 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..console.boots import RESET_KINDS
 from ..console.console import Console, ExpectedPanic
 from ..console.events import Event, event_patterns
 from ..console.panic import Panic
 from ..figures import figures
-from ..verdict import complaints
+from ..verdict import complaints, first_boot_fault
 from .client_log import ClientLog, client_logs
 from .files import read_digested
 from .reason import Refused
@@ -91,18 +91,18 @@ def read_evidence(run: SignedRun, test: RecordedTest) -> Evidence:
 
 
 def lives_of(digest: str | None, evidence: Evidence) -> set[int]:
-    """Boots in which that image ran."""
-    return {boot.boot for boot in evidence.boots if boot.get("image_sha256") == digest}
+    """Boots in which that image ran; none where there is no such image."""
+    return set() if digest is None else {boot.boot for boot in evidence.boots if boot.get("image_sha256") == digest}
 
 
-def attempts_panics(run: SignedRun, test: RecordedTest) -> Iterator[list[Panic]]:
-    """Of each attempt, also those that did not pass. What the bench knew of their bytes went with their records, so a
-    reset that somebody may have asked for is none. Raises Refused.
-    """
+def attempts_panics(run: SignedRun, test: RecordedTest) -> Iterator[list[str]]:
+    """In words, of each attempt, also those that did not pass. Raises Refused."""
     for attempt in test.attempts:
         consoles = [log for log in attempt.logs if log.path.rpartition("/")[2] == CONSOLE]
-        logs = [_replayed(read_digested(run.directory, log.path, log.sha256), test, []) for log in consoles]
-        yield [panic for log in logs for panic in log.panics if panic.kind not in RESET_KINDS]
+        logs = [
+            _replayed(read_digested(run.directory, log.path, log.sha256), test, attempt.remarks) for log in consoles
+        ]
+        yield [told for log in logs for told in (*map(str, log.panics), *first_boot_fault(log))]
 
 
 def _replayed(content: bytes, test: RecordedTest, remarks: Sequence[Remark]) -> Console:
@@ -119,6 +119,9 @@ def _replayed(content: bytes, test: RecordedTest, remarks: Sequence[Remark]) -> 
 
 def _times(content: bytes) -> list[float]:
     try:
-        return [float(line) for line in content.decode("ascii").splitlines()]
+        times = [float(line) for line in content.decode("ascii").splitlines()]
     except ValueError:
-        raise Refused(f"{TIMES} is no list of times") from None
+        times = [math.nan]
+    if not all(map(math.isfinite, times)):
+        raise Refused(f"{TIMES} is no list of times")
+    return times

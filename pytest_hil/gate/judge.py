@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -54,7 +54,11 @@ def judge(
         reasons += missing_upgrades(name, policy.chain, of_kind, bench=bool(lost))
         figures = list(margins(name, boards, policy.disturbed_networks, of_kind))
         verdict.margins += [*figures, *coverage(name, boards, of_kind)]
-        reasons += [Reason(margin.what, _over(margin)) for margin in figures if not margin.holds]
+        reasons += [
+            Reason(margin.what, _over(margin), bench=margin.value is None and bool(lost))  # it may have been measured
+            for margin in figures
+            if not margin.holds
+        ]
     for target in images:
         if not any(boards.target == target for boards in policy.boards.values()):
             reasons.append(Reason(str(images[target].path), f"the policy has no boards for {target}"))
@@ -96,16 +100,17 @@ def _checked(run: SignedRun, policy_file: PolicyFile, reasons: list[Reason]) -> 
     ]
 
 
-def _lost_to_the_bench(boards: Boards, checked: Sequence[Checked]) -> Counter[str]:
-    """Promises, by how often the bench failed in them; before a board was there, its kind is not known."""
-    return Counter(
-        one.test.id
+def _lost_to_the_bench(boards: Boards, checked: Sequence[Checked]) -> list[Checked]:
+    """Promises in which the bench failed and nothing else; before a board was there, its kind is not known."""
+    return [
+        one
         for one in checked
-        if one.test.outcome == "bench_error"
+        if one.reasons
+        and all(reason.bench for reason in one.reasons)
         and one.test.kind == "promise"
         and one.run.target == boards.target
         and one.test.board_kind in (boards.kind, None)
-    )
+    ]
 
 
 def _too_flaky(boards: Boards, of_kind: Sequence[Checked]) -> Iterator[Reason]:

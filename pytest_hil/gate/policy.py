@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, Strict, StringConstraints, ValidationError, model_validator
 
 from ..errors import UsageError
 from ..results.bench_key import PublicKey
@@ -76,14 +76,15 @@ class Control(_Table):
 class ControlImage(_Table):
     """The test image: what may differ in it from the image that ships, and which promises need it."""
 
-    options: list[Text]
+    options: list[Text]  # only it may have these
+    may_differ: list[Text] = []  # these may be set in either, such as the members of a choice
     promises: list[Text] = []
 
 
 class Chain(_Table):
     """The upgrades that must have been seen, each in a promise that passed: from one role's image to another's."""
 
-    steps: Annotated[list[tuple[Role, Role]], Field(min_length=1)]
+    steps: Annotated[list[Annotated[tuple[Role, Role], Strict(False)]], Field(min_length=1)]  # TOML has no tuples
     rollback: bool  # a promise in which a board went back to the image before
     released: list[Digest] = []  # the image digests of what is in the field: what may stand as `previous`
 
@@ -112,7 +113,8 @@ class Policy(_Table):
     """The whole file."""
 
     keys: Annotated[list[Text], Field(min_length=1)]  # public keys of benches, as files beside gate.toml
-    max_age_days: float = Field(gt=0)
+    max_age_days: float = Field(gt=0, le=36_500)
+    clean_commit: bool = False  # the images must come from a commit that is known, and from nothing beside it
     unclean_ends: list[Text] = []  # promises in which clients may be cut off
     # Promises that disturb the network: clients may be cut off, an update takes its time, and what is on its way holds
     # memory; they are held neither to ota_max_ms nor to heap_missing_bytes.
@@ -151,7 +153,7 @@ class PolicyFile:
         except FileNotFoundError:
             raise UsageError(f"there is no policy {path}") from None
         try:
-            policy = Policy.model_validate(file.contents, strict=False)
+            policy = Policy.model_validate(file.contents)
         except ValidationError as error:
             first = error.errors(include_url=False, include_context=False)[0]
             raise UsageError(file.complaint(_place(first["loc"]), _told(first["type"], first["msg"]))) from None

@@ -35,15 +35,16 @@ class Log(_Part):
     sha256: Digest
 
 
-class Attempt(_Part):
-    outcome: Text
-    logs: list[Log] = []
-
-
 Remark = Annotated[
     tuple[Annotated[int, Field(ge=0)], Literal["reset_asked", "bytes_lost"]],
     BeforeValidator(lambda pair: tuple(pair) if isinstance(pair, list) else pair),  # JSON has no tuples
 ]
+
+
+class Attempt(_Part):
+    outcome: Text
+    logs: list[Log] = []
+    remarks: list[Remark] = []
 
 
 class RecordedTest(_Part):

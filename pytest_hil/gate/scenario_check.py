@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -11,13 +12,16 @@ from typing import Any
 from ..console.events import Event
 from ..console.panic import Panic
 from ..streams import STREAM_PORT
-from .client_log import broken_streams, unclean_ends
-from .evidence import Evidence, attempts_panics, lives_of, read_evidence
+from .client_log import PROMISED, broken_streams, unclean_ends
+from .event_figures import is_figure, wrong_figures
+from .evidence import CLIENTS, TIMES, Evidence, attempts_panics, lives_of, read_evidence
 from .policy import Control, Policy, matches
 from .reason import Reason, Refused
 from .run_results import RecordedTest, SignedRun
 
 COUNTED = "passed"
+LEFT_OUT = ("not_run", "skipped")
+MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 CLOCKS_DIFFER_MS = 500  # the two events that tell of a stop may be printed late; by up to 60 ms on a busy machine
 
 
@@ -45,7 +49,7 @@ def check(run: SignedRun, test: RecordedTest, policy: Policy, *, exempt: bool) -
     except Refused as refused:
         return Checked(run, test, (Reason(test.id, str(refused)),), None)
     try:
-        found = [*_attempts(test), *_summary(test, evidence), *_stop_times(evidence)]
+        found = [*_attempts(test), *_summary(test, evidence), *wrong_figures(evidence), *_stop_times(evidence)]
         found += _logs(run, test, evidence, policy)
     except (ValueError, TypeError, KeyError, ArithmeticError) as error:
         found = [f"its events cannot be understood: {type(error).__name__}: {error}"]
@@ -53,13 +57,20 @@ def check(run: SignedRun, test: RecordedTest, policy: Policy, *, exempt: bool) -
 
 
 def _not_passed(run: SignedRun, test: RecordedTest, policy: Policy, *, exempt: bool) -> Checked:
-    """What a policy can forgive: being flaky, and what such boards cannot run. It forgives no panic."""
+    """What a policy can forgive: being flaky, and what such boards cannot run. No panic; nor is one the bench's."""
     told = _outcome(test)
-    if test.outcome == "flaky" and test.kind != "control" and policy.control(test.id) is None:
+    is_control = test.kind == "control" or policy.control(test.id) is not None
+    if test.outcome == "flaky" and not is_control:
         return Checked(run, test, tuple(_panics_of_attempts(run, test)), None, flaky=told)
-    if exempt and test.outcome in ("not_run", "skipped"):
+    if exempt and all(outcome in LEFT_OUT for outcome in (test.outcome, *_attempted(test))):
         return Checked(run, test, tuple(_panics_of_attempts(run, test)), None)
+    if test.outcome == "bench_error" and not is_control:
+        return Checked(run, test, (told, *_panics_of_attempts(run, test)), None)
     return Checked(run, test, (told,), None)
+
+
+def _attempted(test: RecordedTest) -> list[str]:
+    return [attempt.outcome for attempt in test.attempts]
 
 
 def _panics_of_attempts(run: SignedRun, test: RecordedTest) -> Iterator[Reason]:
@@ -74,21 +85,23 @@ def _panics_of_attempts(run: SignedRun, test: RecordedTest) -> Iterator[Reason]:
 def _outcome(test: RecordedTest) -> Reason:
     told = {
         "failed": "failed",
-        "flaky": "passed only when it was run again: " + ", ".join(attempt.outcome for attempt in test.attempts),
+        "flaky": "passed only when it was run again: " + ", ".join(_attempted(test)),
         "skipped": "was skipped",
         "not_run": "was not run",
         "bench_error": "the bench failed",
     }
     why = f": {test.failure}" if test.failure else ""
+    if "failed" in _attempted(test) and test.outcome not in ("failed", "flaky"):
+        why += f"; its attempts are: {', '.join(_attempted(test))}"
+        return Reason(test.id, told[test.outcome] + why)  # whoever failed after that
     return Reason(test.id, told[test.outcome] + why, bench=test.outcome == "bench_error")
 
 
 def _attempts(test: RecordedTest) -> Iterator[str]:
     if not test.attempts:
         yield "no attempt is recorded"
-    if any(attempt.outcome != COUNTED for attempt in test.attempts):
-        outcomes = ", ".join(attempt.outcome for attempt in test.attempts)
-        yield f"it is called passed, and its attempts are: {outcomes}"
+    if any(outcome != COUNTED for outcome in _attempted(test)):
+        yield f"it is called passed, and its attempts are: {', '.join(_attempted(test))}"
 
 
 def _summary(test: RecordedTest, evidence: Evidence) -> Iterator[str]:
@@ -106,7 +119,7 @@ def _stop_times(evidence: Evidence) -> Iterator[str]:
         took = stop.t_ms - begins[-1].t_ms if begins else None
         if took is None:
             yield f"a stop ended that never began, at line {stop.at_line + 1} of the log"
-        elif abs(took - stop["ms"]) > CLOCKS_DIFFER_MS:
+        elif is_figure(stop.get("ms")) and abs(took - stop["ms"]) > CLOCKS_DIFFER_MS:
             yield f"a stop says that it took {stop['ms']} ms, by its board's clock it took {took} ms"
 
 
@@ -144,6 +157,9 @@ def _logs(run: SignedRun, test: RecordedTest, evidence: Evidence, policy: Policy
     if control:
         yield from _shows(control, evidence, forgiven, of_control)
     yield from _boots(run, test, evidence, policy)
+    yield from _board(test, evidence)
+    if len(evidence.times) < len(evidence.console.record.lines):
+        yield f"its {TIMES} ends before its console does"
     if test.kind == "promise" and policy.lets_clients_go_in_order(test.id):
         yield from _clients(evidence)
 
@@ -210,6 +226,16 @@ def _boots(run: SignedRun, test: RecordedTest, evidence: Evidence, policy: Polic
         yield f"its board began with the {known[digests[0]]} image, not with the {about} image"
 
 
+def _board(test: RecordedTest, evidence: Evidence) -> Iterator[str]:
+    """Boards are told apart by their MAC: each has one, and what was read from the chip is what it prints."""
+    macs = {str(boot.get("mac")).lower() for boot in evidence.boots if boot.get("mac")}
+    if len(macs) > 1:
+        yield f"its board has {len(macs)} MACs: {', '.join(sorted(macs))}"
+    read = (test.chip_mac or "").lower()
+    if MAC.fullmatch(read) and macs and macs != {read}:
+        yield f"its board calls itself {', '.join(sorted(macs))}, its chip is {read}"
+
+
 def _in_vain(number: int, evidence: Evidence) -> bool:
     """Whether that boot was an update that did not hold: nothing was stopped in it, and the image before runs again.
     The faults that an image can die of are the control image's.
@@ -223,6 +249,9 @@ def _in_vain(number: int, evidence: Evidence) -> bool:
 
 
 def _clients(evidence: Evidence) -> Iterator[str]:
+    served = [event for event in evidence.events("stream_open") if event.get("kind") in PROMISED]
+    if served and not evidence.clients:
+        yield f"its board served {len(served)} streams, and no {CLIENTS} tells how they ended"
     begun = [event for event in evidence.events("stop_begin") if _ended(event, evidence)]
     if begun:
         yield from unclean_ends(evidence.clients, [(evidence.booted_s(event), evidence.at_s(event)) for event in begun])

@@ -51,11 +51,26 @@ class TestRecord:
     events: dict[str, str] | None = None  # log lines that count as events, where the firmware prints none of its own
 
     def end_attempt(self) -> None:
-        """Notes the attempt that is over. One that passes after another that did not makes the test flaky."""
-        attempt = {"outcome": self.outcome, "duration_s": self.duration_s, "failure": self.failure, "logs": self.logs}
-        if self.outcome == "passed" and any(earlier["outcome"] != "passed" for earlier in self.attempts):
+        """Notes the attempt that is over. One that passes after another that did not makes the test flaky; one that is
+        left out after another that failed takes nothing back.
+        """
+        earlier = [str(attempt["outcome"]) for attempt in self.attempts]
+        failed = next((outcome for outcome in ("failed", "bench_error") if outcome in earlier), None)
+        self.attempts.append(
+            {
+                "outcome": self.outcome,
+                "duration_s": self.duration_s,
+                "failure": self.failure,
+                "logs": self.logs,
+                "remarks": self.remarks,
+            }
+        )
+        if self.outcome == "passed" and any(outcome != "passed" for outcome in earlier):
             self.outcome = "flaky"
-        self.attempts.append(attempt)
+        elif self.outcome != "passed" and failed == "failed":
+            self.outcome = "failed"  # also where the bench fails in its turn
+        elif self.outcome in ("skipped", "not_run") and failed is not None:
+            self.outcome = failed
 
     def next_attempt(self) -> TestRecord:
         """A fresh record of the same test, which knows of the attempts before."""

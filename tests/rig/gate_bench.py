@@ -266,6 +266,13 @@ class Bench:
 
         self.insider(fit)
 
+    def redigest_sdkconfigs(self) -> None:
+        def fit(results: dict[str, Any]) -> None:
+            for row in results["images"]:
+                row["sdkconfig_sha256"] = hashlib.sha256((self.run / row["sdkconfig"]).read_bytes()).hexdigest()
+
+        self.insider(fit)
+
     def log(self, test_id: str, name: str = "console.log") -> Path:
         row = row_of(self.read(), test_id)
         return self.run / str(next(log["path"] for log in row["logs"] if log["path"].endswith(name)))

@@ -151,6 +151,7 @@ def test_an_upgrade_that_nobody_saw(bench: Bench) -> None:
         bench.alter_log(PROMISE.format(number), lambda text: text.replace('"ev": "valid"', '"ev": "hello"'))
     bench.redigest(recompute=True)
     assert bench.reasons() == ["native: no promise shows the upgrade from release to update"]
+    assert not bench.judged().verdict.bench_alone, "the bench never failed"
 
 
 def test_a_rollback_that_nobody_saw(bench: Bench) -> None:
@@ -239,6 +240,7 @@ def test_what_boards_cannot_run_may_be_missing_and_counts_when_it_ran(bench: Ben
         bench.policy.read_text().replace("cycles = 1", exempt).replace('graceful-*" = 3', 'graceful-*" = 2')
     )
     outcome(FIRST, "not_run")(bench)
+    in_first(attempts=[])(bench)
     bench.insider(lambda r: r.update(verdict="fail"))
     assert bench.reasons() == []
     outcome(FIRST, "failed")(bench)

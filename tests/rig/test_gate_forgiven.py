@@ -11,6 +11,9 @@ from typing import Any
 
 import pytest
 
+from pytest_hil.console.console import Console
+from pytest_hil.gate.evidence import Evidence, lives_of
+
 from .gate_bench import ASSERT, HANG, PANIC, PROMISE, Bench, Life, row_of
 
 FIRST = PROMISE.format(0)
@@ -66,6 +69,29 @@ def test_a_flaky_test_that_is_allowed_may_not_have_panicked(bench: Bench) -> Non
     assert told.startswith(f"{FIRST}: a panic in its attempt 1: assert in lwip_netconn_do_writemore"), told
 
 
+def test_a_flaky_test_that_is_allowed_may_not_have_been_reset(bench: Bench) -> None:
+    """By a watchdog, say, which prints nothing; unless the bench did it, and said so of that very attempt."""
+    policy(bench, *FLAKY)
+    before = a_life(bench)
+    again = Life(run="again")
+    again.boot(bench.digests["release"], "TASK_WDT")
+    run_again(bench, FIRST, [*before, *again.lines])
+    (told,) = bench.reasons()
+    assert told.startswith(f"{FIRST}: a panic in its attempt 1: watchdog_reset"), told
+    at = len("".join(f"{line}\n" for line in before))
+    bench.insider(lambda r: row_of(r, FIRST)["attempts"][0].update(remarks=[[at, "reset_asked"]]))
+    assert bench.reasons() == []
+
+
+def test_a_flaky_test_that_is_allowed_may_not_begin_with_a_fault(bench: Bench) -> None:
+    """Nothing is left of the panic but the boot that it led to."""
+    policy(bench, *FLAKY)
+    life = Life(run="an attempt")
+    life.boot(bench.digests["release"], "PANIC")
+    run_again(bench, FIRST, life.lines)
+    assert bench.reasons() == [f"{FIRST}: a panic in its attempt 1: a reset nobody asked for: PANIC at line 1"]
+
+
 def test_a_flaky_test_that_is_allowed_shows_the_logs_of_all_its_attempts(bench: Bench) -> None:
     policy(bench, *FLAKY)
     run_again(bench, FIRST, a_life(bench, "no panic"))
@@ -100,6 +126,58 @@ def test_what_is_skipped_may_not_have_panicked(bench: Bench) -> None:
     assert told.startswith(f"{FIRST}: a panic in its attempt 1: assert"), told
 
 
+def test_what_failed_is_not_excused_by_being_left_out_when_it_is_run_again(bench: Bench) -> None:
+    policy(bench, ("cycles = 1", 'cycles = 1\nexempt = ["*graceful-0]"]'), ('graceful-*" = 3', 'graceful-*" = 2'))
+    attempts = [{"outcome": "failed", "logs": []}, {"outcome": "skipped", "logs": []}]
+    bench.insider(lambda r: row_of(r, FIRST).update(outcome="skipped", attempts=attempts))
+    assert bench.reasons() == [f"{FIRST}: was skipped; its attempts are: failed, skipped"]
+
+
+# ---- the bench's fault
+
+
+def lost_to_the_bench(bench: Bench, *attempts: Row) -> None:
+    bench.insider(lambda r: row_of(r, FIRST).update(outcome="bench_error", attempts=list(attempts)))
+    bench.insider(lambda r: r.update(verdict="fail"))
+
+
+def test_a_panic_is_not_the_bench_s_fault(bench: Bench) -> None:
+    lost_to_the_bench(bench, {"outcome": "bench_error", "logs": logs_of_an_attempt(bench, a_life(bench))})
+    assert bench.judged().verdict.bench_alone
+    (bench.run / "first-attempt" / "console.log").unlink()
+    (bench.run / "first-attempt").rmdir()
+    lost_to_the_bench(bench, {"outcome": "bench_error", "logs": logs_of_an_attempt(bench, a_life(bench, ASSERT))})
+    assert not bench.judged().verdict.bench_alone
+    told = [str(reason) for reason in bench.judged().verdict.reasons if not reason.bench]
+    assert any(reason.startswith(f"{FIRST}: a panic in its attempt 1: assert in") for reason in told), told
+    assert any(reason.startswith("native: 2 scenarios of") for reason in told), "what panicked is not merely lost"
+
+
+def test_a_failure_is_not_the_bench_s_fault_because_the_bench_failed_after_it(bench: Bench) -> None:
+    lost_to_the_bench(bench, {"outcome": "failed", "logs": []}, {"outcome": "bench_error", "logs": []})
+    verdict = bench.judged().verdict
+    assert not verdict.bench_alone
+    assert f"{FIRST}: the bench failed; its attempts are: failed, bench_error" in map(str, verdict.reasons)
+
+
+def test_a_bench_that_fails_throughout_is_all_that_stands_against_the_image(bench: Bench) -> None:
+    """No broker, say: nothing was measured, no board was used, and nobody knows of which kind it is."""
+    attempts = [{"outcome": "bench_error", "logs": []}]
+    lost = {"outcome": "bench_error", "board": None, "board_kind": None, "chip_mac": None, "attempts": attempts}
+    for row in bench.read()["tests"]:
+        for log in row["logs"]:
+            (bench.run / log["path"]).unlink()
+    bench.insider(lambda r: [row.update(lost, logs=[]) for row in r["tests"]])
+    bench.insider(lambda r: r.update(verdict="fail"))
+    verdict = bench.judged().verdict
+    texts = [str(reason) for reason in verdict.reasons]
+    assert verdict.bench_alone, [str(reason) for reason in verdict.reasons if not reason.bench]
+    assert "native: update, longest: nothing was measured" in texts
+    assert "native: 0 different boards were used, required are 1" in texts
+    policy(bench, ("boards = 1", "boards = 2"))
+    assert not bench.judged().verdict.bench_alone, "a bench with one board could not have shown two"
+
+
 @pytest.mark.parametrize(("control", "complaint"), [(HANG, "no stop hung for 9000 ms"), (PANIC, "no panic in lwip_")])
 def test_a_control_is_shown_by_the_control_image_and_no_other(bench: Bench, control: str, complaint: str) -> None:
     """The release image hangs or panics, in a scenario in which the control image ran too: that is no control."""
@@ -132,3 +210,13 @@ def test_what_the_field_s_image_did_is_not_held_against_the_candidate(bench: Ben
     bench.insider(lambda r: r["images"].append(previous))
     bench.redigest(recompute=True)
     assert bench.reasons() == []
+
+
+def test_an_image_that_is_not_there_has_no_lives(tmp_path: Path) -> None:
+    """Nor has it those of a board that does not say what it runs: those are the candidate's."""
+    console = Console(tmp_path / "console.log")
+    console.feed(b'@hil {"n": 0, "t": 1, "ev": "boot", "reset_reason": "POWERON"}\n')
+    console.end("power off")
+    evidence = Evidence(console, "", [0.0], [])
+    assert len(evidence.boots) == 1
+    assert lives_of(None, evidence) == set()

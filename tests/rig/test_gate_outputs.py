@@ -264,7 +264,12 @@ def test_nothing_that_a_board_says_breaks_out(
     told = capsys.readouterr().out
     assert "\x1b" not in told
     assert "\u202e" not in told
-    commands = [line for line in told.splitlines() if line.startswith("::")]
+    (token,) = re.findall(r"(?m)^::stop-commands::([0-9a-f]{32})$", told)
+    assert told.startswith("::stop-commands::")
+    quoted, _, obeyed = told.partition(f"\n::{token}::\n")
+    assert "owned" in quoted
+    commands = [line for line in obeyed.splitlines() if line.startswith("::")]
+    assert len(commands) == len(obeyed.splitlines())
     assert all(line.startswith("::error title=hil gate::") for line in commands), commands
     assert any("owned" in line and "%250A" in line for line in commands), commands
     ElementTree.parse(bench.folder / "gate.xml")

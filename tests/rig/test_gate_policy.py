@@ -33,13 +33,20 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
             r"gate.toml:2: max_agee_days: unknown key|max_age_days: this key is missing",
         ),
         ("max_age_days = 7", "max_age_days = 7\nmax_age = 1", r"gate.toml:3: max_age: unknown key"),
+        ("max_age_days = 7", "max_age_days = 1e12", r"gate.toml:2: max_age_days: "),
+        ("max_age_days = 7", 'max_age_days = "7"', r"gate.toml:2: max_age_days: "),
+        ("max_age_days = 7", "max_age_days = true", r"gate.toml:2: max_age_days: "),
+        ('"tests/hil/test_stop.py::test_stop[plain]"', '""', r"controls\.1\.scenario: "),
+        ('"tests/hil/test_stop.py::test_stop[graceful-*" = 3', '"" = 3', r"boards\.native\.required"),
         ("stop_p99_ms = 2200", "stop_p99 = 2200\nstop_p99_ms = 1", r"boards\.native\.limits\.stop_p99: unknown key"),
         ("stop_p99_ms = 2200\n", "", r"boards\.native\.limits\.stop_p99_ms: this key is missing"),
         ("stop_p99_ms = 2200", "stop_p99_ms = nan", r"limits\.stop_p99_ms: "),
         ("stop_p99_ms = 2200", "stop_p99_ms = inf", r"limits\.stop_p99_ms: "),
         ("stop_p99_ms = 2200", "stop_p99_ms = -1", r"limits\.stop_p99_ms: "),
         ("flaky_share = 0.0", "flaky_share = 1.5", r"limits\.flaky_share: "),
+        ("flaky_share = 0.0", "flaky_share = true", r"limits\.flaky_share: "),
         ("boards = 1", "boards = 0", r"boards\.native\.boards: "),
+        ("boards = 1", 'boards = "1"', r"boards\.native\.boards: "),
         ("cycles = 1", "cycles = 0", r"boards\.native\.cycles: "),
         ('graceful-*" = 3', 'graceful-*" = 0', r"boards\.native\.required\."),
         ("hang_ms = 9000", "", r"controls\.1: exactly one of panic_in, panic_kind and hang_ms"),
@@ -113,9 +120,11 @@ def test_the_policy_of_releases_asks_no_less(tmp_path: Path) -> None:
     assert release.boards["native"] == daily.boards["native"]
     assert release.controls == daily.controls
     assert release.control_image.promises == daily.control_image.promises
+    assert release.control_image.options == daily.control_image.options
     # On a chip the control that kills a task needs its freed stack filled; a native board does that by itself.
-    of_chips = set(release.control_image.options) - set(daily.control_image.options)
+    of_chips = release.control_image.may_differ
     assert all(option.startswith("CONFIG_HEAP_") for option in of_chips), of_chips
+    assert release.clean_commit
     assert any(boards.kind == "serial" for boards in release.boards.values())
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from pytest_hil.results.bench_key import PRIVATE, BenchKey
+from pytest_hil.results.record import TestRecord
 from pytest_hil.results.signature import check_results
 
 from .conftest import BOOT, READY
@@ -66,6 +67,30 @@ def test_a_test_that_passes_when_run_again_is_flaky_and_tells_of_both(
     assert len(set(consoles)) == 2, consoles
     assert all((pytester.path / "run" / path).read_bytes() for path in consoles)
     assert test["logs"] == test["attempts"][1]["logs"]
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "whole"),
+    [
+        (["failed", "skipped"], "failed"),
+        (["failed", "not_run"], "failed"),
+        (["failed", "bench_error"], "failed"),
+        (["bench_error", "skipped"], "bench_error"),
+        (["bench_error", "failed"], "failed"),
+        (["bench_error", "passed"], "flaky"),
+        (["skipped"], "skipped"),
+        (["passed"], "passed"),
+    ],
+)
+def test_what_failed_takes_a_pass_to_be_better_and_nothing_else(outcomes: list[str], whole: str) -> None:
+    record = TestRecord("test_it")
+    for number, outcome in enumerate(outcomes):
+        record = record.next_attempt() if number else record
+        record.outcome, record.remarks = outcome, [(number, "reset_asked")]
+        record.end_attempt()
+    assert record.outcome == whole
+    assert [attempt["outcome"] for attempt in record.attempts] == outcomes
+    assert [attempt["remarks"] for attempt in record.attempts] == [[(n, "reset_asked")] for n in range(len(outcomes))]
 
 
 def test_results_are_signed_by_the_key_of_the_project_or_the_one_that_is_named(
