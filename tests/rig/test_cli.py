@@ -240,7 +240,7 @@ def hanging_run(project: Path, fake_artifacts: Path, tmp_path: Path) -> Iterator
         while not (project / "waiting").exists():
             assert runner.poll() is None, (tmp_path / "runner.log").read_text()
             assert time.monotonic() < deadline, "the test did not begin"
-            time.sleep(0.02)
+            time.sleep(0.02)  # a file tells no event
         return runner
 
     yield start

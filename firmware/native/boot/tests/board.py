@@ -179,7 +179,7 @@ def in_state(pid: int, state: str) -> bool:
     for _ in range(3):
         if Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != state:
             return False
-        time.sleep(0.02)
+        time.sleep(0.02)  # a moment apart is what the three looks are for
     return True
 
 
