@@ -26,7 +26,7 @@
 
 #define STACK_BYTES 2560
 #define PRIORITY    (tskIDLE_PRIORITY + 4) /* below the server's: pushing never holds up serving */
-#define IDLE_MS     100                    /* how soon a first client is found */
+#define IDLE_MS     100                    /* how soon a first client is found that was not announced */
 #define MESSAGE_MAX 128                    /* what a client may send; a longer message ends its session */
 
 struct client {
@@ -37,6 +37,7 @@ struct client {
 static const char TAG[] = "ws";
 static httpd_graceful_stop_handle_t s_server;
 static frame_source_t *s_source;      /* used by pushes alone, and those run one after the other */
+static TaskHandle_t s_producer;       /* notified when a client comes */
 static SemaphoreHandle_t s_producing; /* held while the producer uses the server */
 static atomic_bool s_queued;
 static atomic_uint s_count;
@@ -135,13 +136,23 @@ static void queue_push(void)
     httpd_graceful_stop_release(s_server);
 }
 
+/* A frame interval while there are clients; else until one comes, whose first frame then goes out at once. */
+static void wait_for_frame(TickType_t *woken)
+{
+    if (atomic_load(&s_count) > 0) {
+        vTaskDelayUntil(woken, pdMS_TO_TICKS(settings()->frame_ms));
+    } else {
+        ulTaskNotifyTake(pdTRUE, pdMS_TO_TICKS(IDLE_MS));
+        *woken = xTaskGetTickCount();
+    }
+}
+
 static void producer_task(void *arg)
 {
     (void)arg;
     TickType_t woken = xTaskGetTickCount();
     for (;;) {
-        const uint32_t frame_ms = settings()->frame_ms;
-        vTaskDelayUntil(&woken, pdMS_TO_TICKS(atomic_load(&s_count) > 0 || frame_ms > IDLE_MS ? frame_ms : IDLE_MS));
+        wait_for_frame(&woken);
         xSemaphoreTake(s_producing, portMAX_DELAY);
         queue_push();
         xSemaphoreGive(s_producing);
@@ -152,6 +163,8 @@ static void producer_task(void *arg)
 static esp_err_t ws_handler(httpd_req_t *req)
 {
     if (req->method == HTTP_GET) {
+        client_of(req->handle, httpd_req_to_sockfd(req));
+        xTaskNotifyGive(s_producer);
         return ESP_OK;
     }
     uint8_t message[MESSAGE_MAX];
@@ -169,7 +182,7 @@ esp_err_t websocket_init(httpd_graceful_stop_handle_t server)
     s_producing = xSemaphoreCreateMutex();
     ESP_RETURN_ON_FALSE(s_producing != NULL, ESP_ERR_NO_MEM, TAG, "no memory");
     ESP_RETURN_ON_ERROR(frame_source_open(settings()->frame_bytes, &s_source), TAG, "frames");
-    ESP_RETURN_ON_FALSE(xTaskCreate(producer_task, "ws_producer", STACK_BYTES, NULL, PRIORITY, NULL) == pdPASS,
+    ESP_RETURN_ON_FALSE(xTaskCreate(producer_task, "ws_producer", STACK_BYTES, NULL, PRIORITY, &s_producer) == pdPASS,
                         ESP_ERR_NO_MEM, TAG, "no memory");
     return ESP_OK;
 }
