@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -21,14 +22,24 @@ from ..errors import UsageError, why_unreadable
 from . import say
 from .app import app, bench_file, board_names, root_or_here
 
-TEXTS = (
-    *("device_id", "broker_uri", "broker_user", "broker_pass", "wifi_ssid", "wifi_pass", "stream_mode"),
-    *("trigger_key", "ca", "server_cert", "server_key", "boot_fault"),
-)
-NUMBERS = (
-    *("frame_ms", "frame_bytes", "drain_ms", "shutdown_ms", "stop_ms", "update_ms", "stall_ms", "self_test_ms"),
-    *("tls_streams", "port_control", "port_stream"),
-)
+# What the app takes (firmware/main/settings.c): texts of so many bytes, numbers from … to.
+_PEM = 3999  # what nvs takes
+TEXTS = {
+    **{"device_id": 32, "broker_uri": 128, "broker_user": 64, "broker_pass": 64, "wifi_ssid": 32, "wifi_pass": 64},
+    **{"stream_mode": 15, "boot_fault": 15},
+    **dict.fromkeys(("trigger_key", "ca", "server_cert", "server_key"), _PEM),
+}
+_MINUTE_MS, _HOUR_MS = 60_000, 3_600_000
+NUMBERS = {
+    **{"frame_ms": (10, 5000), "frame_bytes": (1024, 32768)},
+    **dict.fromkeys(("drain_ms", "shutdown_ms", "stop_ms"), (0, _MINUTE_MS)),
+    **{"update_ms": (1000, _HOUR_MS), "stall_ms": (500, _HOUR_MS), "self_test_ms": (1000, _HOUR_MS)},
+    **{"tls_streams": (0, 1), "port_control": (1, 65535), "port_stream": (1, 65535)},
+}
+_FORMS = {
+    "stream_mode": (r"inline|workers", "inline, workers"),
+    "broker_uri": (r"mqtts?://.+", "mqtt://ADDRESS:PORT, mqtts://ADDRESS:PORT"),
+}
 _SECRET = ("broker_pass", "wifi_pass", "server_key")
 
 
@@ -92,20 +103,30 @@ def setting(text: str) -> tuple[str, str | int]:
     key, equals, value = text.partition("=")
     if not equals:
         raise UsageError(f"{text!r} is no KEY=VALUE")
-    if key not in TEXTS + NUMBERS:
-        close = difflib.get_close_matches(key, TEXTS + NUMBERS, 1)
+    if key not in (known := [*TEXTS, *NUMBERS]):
+        close = difflib.get_close_matches(key, known, 1)
         hint = f" (did you mean {close[0]!r}?)" if close else ""
-        raise UsageError(f"unknown key {key!r}{hint}; known: {', '.join(TEXTS + NUMBERS)}")
+        raise UsageError(f"unknown key {key!r}{hint}; known: {', '.join(known)}")
     if value.startswith("@"):
         try:
             value = Path(value[1:]).read_text(encoding="utf-8")
         except (OSError, ValueError) as error:
             raise UsageError(f"{key}: {value[1:]} cannot be read: {why_unreadable(error)}") from None
     if key in TEXTS:
+        _check_text(key, value)
         return key, value
-    if not value.isdecimal() or int(value) >= 2**32:
-        raise UsageError(f"{key} must be a whole number, not {value!r}")
+    least, most = NUMBERS[key]
+    if not value.isdecimal() or not least <= int(value) <= most:
+        raise UsageError(f"{key} = {value!r} is not allowed; allowed: {least} to {most}")
     return key, int(value)
+
+
+def _check_text(key: str, value: str) -> None:
+    if (length := len(value.encode())) > TEXTS[key]:
+        raise UsageError(f"{key} has {length} bytes; allowed: {TEXTS[key]}")
+    form, allowed = _FORMS.get(key, (None, ""))
+    if form and not re.fullmatch(form, value):
+        raise UsageError(f"{key} = {value!r} is not allowed; allowed: {allowed}")
 
 
 def _short(value: Any) -> str:

@@ -60,7 +60,7 @@ OPENERS = (
     _opener("brownout", r"(?:[EWI] (?:\(\d+\) )?\w*(?:BOD|brownout): )?Brownout detector was triggered" + _END),
     _opener("panic_reentered", r"Re-entered core dump!|Panic handler entered multiple times"),
     # ESP8266, and the ESP32's ROM.
-    _opener("exception", r"Fatal exception (?P<cause>\(?\d+\)?:? ?\(?\w+\)?):?", alone=True),
+    _opener("exception", r"Fatal exception (?P<cause>\(?\d+\)?(?::? ?\(?\w+\)?)?):?", alone=True),
     _opener("exception", r"Exception \((?P<cause>\d+)\):\s*$", alone=True),
     _opener("abort", rf"Panic (?P<file>{_SOURCE}):(?P<line>\d+) (?P<function>\S.*?)\s*$", alone=True),
     _opener("abort", r"User exception \(panic/abort/assert\)", alone=True),

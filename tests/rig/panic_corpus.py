@@ -282,6 +282,7 @@ POSITIVE: list[tuple[str, str, dict[str, Any]]] = [
     ),
     ("ESP8266 with its address", "Exception (28):\nepc1=0x40201234 epc2=0x00000000", {"backtrace": ("0x40201234",)}),
     ("ESP8266", "Fatal exception 28(LoadProhibitedCause):\nepc1=0x40100191", {"kind": "exception"}),
+    ("ESP8266 without its name", "Fatal exception (0): \nepc1=0x40100191", {"kind": "exception", "cause": "(0)"}),
     ("ESP8266 Arduino", "Exception (29):\nepc1=0x4000e1b2 epc2=0x00000000", {"kind": "exception", "cause": "29"}),
 ]
 

@@ -113,7 +113,11 @@ def test_a_board_that_does_not_answer_is_told(
         (["device_id=a"], "broker_uri is missing"),
         (["device_id"], "is no KEY=VALUE"),
         (["devise_id=a"], "did you mean 'device_id'?"),
-        (["frame_ms=fast"], "frame_ms must be a whole number"),
+        (["frame_ms=fast"], "frame_ms = 'fast' is not allowed; allowed: 10 to 5000"),
+        (["frame_ms=9"], "frame_ms = '9' is not allowed; allowed: 10 to 5000"),
+        (["stream_mode=workres"], "stream_mode = 'workres' is not allowed; allowed: inline, workers"),
+        (["broker_uri=10.0.0.1:1883"], "broker_uri = '10.0.0.1:1883' is not allowed; allowed: mqtt://ADDRESS:PORT"),
+        (["wifi_pass=" + "x" * 65], "wifi_pass has 65 bytes; allowed: 64"),
         (["ca=@nowhere.pem"], "nowhere.pem cannot be read"),
         ([*BOTH, "--board", "nosuch"], "there is no board 'nosuch'; known: native"),
         ([*BOTH, "--port", "ttyUSB0"], "--port: 'ttyUSB0' is not allowed; allowed: \"/dev/…\""),
@@ -128,8 +132,8 @@ def test_it_complains_in_one_line(hil: Hil, settings: list[str], said: str, caps
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        (["trigger_key=" + "x" * 4000], "trigger_key has 4000 bytes, nvs takes 3999"),
-        (["port_stream=70000"], "port_stream = 70000 is not allowed; allowed: 0 to 65535"),
+        (["trigger_key=" + "x" * 4000], "trigger_key has 4000 bytes; allowed: 3999"),
+        (["port_stream=70000"], "port_stream = '70000' is not allowed; allowed: 1 to 65535"),
         ([f"{key}={'x' * 3900}" for key in ("ca", "server_cert", "server_key", "trigger_key")], "do not fit into"),
     ],
     ids=["a text", "a number", "all together"],
@@ -145,3 +149,12 @@ def test_it_knows_the_keys_that_the_firmware_reads() -> None:
     source = SETTINGS_C.read_text()
     read = set(re.findall(r'read_\w+\([^"\n;]*"(\w+)"', source)) | set(re.findall(r'KEY\[\] = "(\w+)"', source))
     assert read <= {*TEXTS, *NUMBERS}, "firmware/main/settings.c reads a key that `hil provision` does not know"
+
+
+def test_it_allows_what_the_firmware_allows() -> None:
+    source = SETTINGS_C.read_text().replace("MINUTE_MS", "60000").replace("HOUR_MS", "3600000")
+    ranges = {key: (int(a), int(b)) for key, a, b in re.findall(r'read_u32\(nvs, "(\w+)", (\d+), (\d+),', source)}
+    assert ranges == {key: allowed for key, allowed in NUMBERS.items() if not key.startswith("port_")}
+    sizes = re.findall(r"char (\w+)\[(\d+)\];", SETTINGS_C.with_suffix(".h").read_text())
+    assert {key: int(size) - 1 for key, size in sizes}.items() <= TEXTS.items()
+    assert len(sizes) >= 7
