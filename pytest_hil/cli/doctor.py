@@ -81,6 +81,8 @@ def findings() -> Iterator[Finding]:
 
 def _native_board() -> Finding:
     where = root_or_here() / "build" / "native"
+    if not where.is_dir():
+        return Finding("native board", False, f"{where} is not there", "make hil", needed=True)
     try:
         artifacts = Artifacts.read(where)
     except UsageError as error:
