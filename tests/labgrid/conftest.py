@@ -22,6 +22,7 @@ from pytest_hil.errors import BenchError
 from pytest_hil.services.broker import Broker
 
 from ..rig.chip_ports import Rfc2217Port
+from ..rig.conftest import pytest_configure  # noqa: F401  Ctrl-C is tested here, too
 from ..rig.rom_chip import RomChip
 from .far_board import FarBoard, free_port
 

@@ -28,6 +28,11 @@
 
 static _Atomic bool in_httpd_stop;
 
+/* ESP-IDF's own server, up to 6.0.2: see httpd_graceful_stop_register_uri_handler(). */
+#ifndef KEEPS_A_FREED_HANDLER
+#define KEEPS_A_FREED_HANDLER false
+#endif
+
 /* Before 2.1.3 an allocation that fails at the wrong moment leaves the loopback interface's queue without a reader. */
 #define LOOPBACK_RECOVERS (LWIP_VERSION >= 0x02010300)
 
@@ -37,8 +42,11 @@ sys_sem_t *__wrap_sys_thread_sem_get(void);
 
 sys_sem_t *__wrap_sys_thread_sem_get(void)
 {
-    sys_sem_t *semaphore = __real_sys_thread_sem_get();
-    return semaphore != NULL ? semaphore : __real_sys_thread_sem_get();
+    sys_sem_t *semaphore;
+    while ((semaphore = __real_sys_thread_sem_get()) == NULL) {
+        vTaskDelay(1); /* where nobody gets any, not for long: register_never_lacks_room_for_half() */
+    }
+    return semaphore;
 }
 
 /*
@@ -50,10 +58,13 @@ void *__wrap_memp_malloc(memp_t type);
 
 void *__wrap_memp_malloc(memp_t type)
 {
-    void *block = __real_memp_malloc(type);
     bool needed = type == MEMP_SYS_TIMEOUT ||
                   (atomic_load(&in_httpd_stop) && (type == MEMP_NETBUF || type == MEMP_TCPIP_MSG_API));
-    return block != NULL || !needed ? block : __real_memp_malloc(type);
+    void *block;
+    while ((block = __real_memp_malloc(type)) == NULL && needed) {
+        vTaskDelay(1);
+    }
+    return block;
 }
 
 static esp_err_t stop_plain(httpd_handle_t server)
@@ -127,12 +138,12 @@ static void create_works_or_leaves_nothing(void)
 }
 
 /* The object's task opens one for a moment when a server starts, and may be at it when httpd_start() has failed. */
-static void check_sockets_free(int expected)
+static bool are_free(int expected)
 {
     for (int i = 0; i < 40 && sockets_free() != expected; i++) {
         vTaskDelay(1);
     }
-    TEST_EQ(expected, sockets_free());
+    return sockets_free() == expected;
 }
 
 static void start_and_register_work_or_leave_nothing(void)
@@ -154,13 +165,13 @@ static void start_and_register_work_or_leave_nothing(void)
             TEST_TRUE(httpd_graceful_stop_server(gs) == NULL);
         }
         TEST_EQ(ESP_OK, httpd_graceful_stop_stop(gs, NULL));
-        if (err == ESP_ERR_HTTPD_TASK) { /* then ESP-IDF itself leaves its three sockets open, and the port taken */
-            check_sockets_free(sockets - 3);
+        /* Then most ESP-IDFs leave the server's three sockets open, and the port taken (5.5.5 does not). */
+        if (err == ESP_ERR_HTTPD_TASK && are_free(sockets - 3)) {
             for (int fd = FIRST_FD; fd < FIRST_FD + sockets; fd++) { /* nobody else has one now */
                 close(fd);
             }
         }
-        check_sockets_free(sockets);
+        TEST_TRUE(are_free(sockets));
     }
     TEST_WITHIN(4, 60, k);
     TEST_TRUE(failed >= 4); /* the table of sessions, and what httpd_start() takes */
@@ -194,6 +205,53 @@ static void register_works_or_leaves_nothing(void)
     }
     TEST_WITHIN(2, 4, k);
     client_t *client = client_stream(PORT, "/new");
+    server_stop_ok();
+    client_close(client);
+    server_end();
+}
+
+struct taken {
+    struct taken *next;
+};
+
+static struct taken *take_all_memory(void)
+{
+    struct taken *all = NULL;
+    for (size_t bytes = 65536; bytes >= sizeof(*all); bytes /= 2) {
+        for (struct taken *one; (one = malloc(bytes)) != NULL; all = one) {
+            one->next = all;
+        }
+    }
+    return all;
+}
+
+static void give_back(struct taken *all)
+{
+    while (all != NULL) {
+        struct taken *next = all->next;
+        free(all);
+        all = next;
+    }
+}
+
+/* With ever more memory left: it is the component that says there is too little, never the server, half way through. */
+static void register_never_lacks_room_for_half(void)
+{
+    server_start();
+    const httpd_uri_t uri = {.uri = "/new/with/a/long/path", .method = HTTP_GET, .handler = say_nothing};
+    esp_err_t err = ESP_ERR_NO_MEM;
+    size_t left = 16;
+    for (; err == ESP_ERR_NO_MEM; left += 8) {
+        void *hole =
+            heap_caps_malloc(left, MALLOC_CAP_DEFAULT); /* not malloc(), which the compiler sees is for nothing */
+        struct taken *all = take_all_memory();
+        free(hole);
+        err = httpd_graceful_stop_register_uri_handler(gs, &uri);
+        give_back(all);
+    }
+    TEST_EQ(ESP_OK, err);
+    TEST_WITHIN(100, 2000, left);
+    client_t *client = client_stream(PORT, uri.uri);
     server_stop_ok();
     client_close(client);
     server_end();
@@ -302,7 +360,10 @@ void app_main(void)
     TIMED_RUN(create_works_or_leaves_nothing);
     if (LOOPBACK_RECOVERS) {
         TIMED_RUN(start_and_register_work_or_leave_nothing);
-        TIMED_RUN(register_works_or_leaves_nothing);
+        if (!KEEPS_A_FREED_HANDLER) {
+            TIMED_RUN(register_works_or_leaves_nothing);
+        }
+        TIMED_RUN(register_never_lacks_room_for_half);
         TIMED_RUN(queued_work_is_run_cancelled_or_refused);
         if (HAS_ASYNC) {
             TIMED_RUN(async_request_works_or_ends);

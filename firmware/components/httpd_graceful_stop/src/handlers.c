@@ -8,6 +8,9 @@
 
 #include "stop_object.h"
 
+/* Bytes: a handler, the longest URI that a request can have, and what a heap with poisoning adds to each of three. */
+#define SERVERS_ROOM (sizeof(httpd_uri_t) + CONFIG_HTTPD_MAX_URI_LEN + 3 * 24)
+
 struct wrapped_handler {
     wrapped_handler_t *next;
     stop_object_t *gs;
@@ -84,21 +87,18 @@ static esp_err_t run_post_handshake(httpd_req_t *req)
 }
 #endif
 
-esp_err_t httpd_graceful_stop_register_uri_handler(httpd_graceful_stop_handle_t handle, const httpd_uri_t *uri)
+/*
+ * With room for what the server takes to keep it, had first and given back. Up to 6.0.2 a server that finds memory for
+ * a handler but not for its URI keeps the handler it has freed, and its next registration or its end comes upon that.
+ */
+static wrapped_handler_t *new_handler(void)
 {
-    if (uri == NULL || uri->handler == NULL) {
-        return ESP_ERR_INVALID_ARG;
-    }
-    stop_object_t *gs;
-    esp_err_t err = leases_take(handle, &gs);
-    if (err != ESP_OK) {
-        return err;
-    }
-    wrapped_handler_t *wrapped = calloc(1, sizeof(*wrapped));
-    if (wrapped == NULL) {
-        err = ESP_ERR_NO_MEM;
-        goto out;
-    }
+    wrapped_handler_t *wrapped = malloc(sizeof(*wrapped) + SERVERS_ROOM);
+    return wrapped == NULL ? NULL : realloc(wrapped, sizeof(*wrapped));
+}
+
+static esp_err_t register_wrapped(stop_object_t *gs, wrapped_handler_t *wrapped, const httpd_uri_t *uri)
+{
     httpd_uri_t own = *uri;
     wrapped->gs = gs;
     wrapped->handler = uri->handler;
@@ -113,16 +113,29 @@ esp_err_t httpd_graceful_stop_register_uri_handler(httpd_graceful_stop_handle_t 
     wrapped->post_handshake = uri->ws_post_handshake_cb;
     own.ws_post_handshake_cb = uri->ws_post_handshake_cb != NULL ? run_post_handshake : NULL;
 #endif
-    err = httpd_register_uri_handler(peek(gs->server), &own);
-    if (err != ESP_OK) {
-        free(wrapped);
-        goto out;
+    return httpd_register_uri_handler(peek(gs->server), &own);
+}
+
+esp_err_t httpd_graceful_stop_register_uri_handler(httpd_graceful_stop_handle_t handle, const httpd_uri_t *uri)
+{
+    if (uri == NULL || uri->handler == NULL) {
+        return ESP_ERR_INVALID_ARG;
     }
-    stop_enter();
-    wrapped->next = gs->handlers;
-    gs->handlers = wrapped;
-    stop_exit();
-out:
+    stop_object_t *gs;
+    esp_err_t err = leases_take(handle, &gs);
+    if (err != ESP_OK) {
+        return err;
+    }
+    wrapped_handler_t *wrapped = new_handler();
+    err = wrapped == NULL ? ESP_ERR_NO_MEM : register_wrapped(gs, wrapped, uri);
+    if (err == ESP_OK) {
+        stop_enter();
+        wrapped->next = gs->handlers;
+        gs->handlers = wrapped;
+        stop_exit();
+    } else {
+        free(wrapped);
+    }
     leases_give(gs);
     return err;
 }

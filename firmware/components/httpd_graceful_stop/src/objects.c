@@ -81,17 +81,17 @@ stop_object_t *stop_find(httpd_handle_t server)
 
 static bool take_slot(stop_object_t *gs)
 {
-    unsigned slot = 0;
+    bool taken = false;
     stop_enter();
-    while (slot < STOP_MAX_OBJECTS && objects[slot] != NULL) {
-        slot++;
-    }
-    if (slot < STOP_MAX_OBJECTS) {
-        objects[slot] = gs;
-        gs->handle = (httpd_graceful_stop_handle_t)(++made * STOP_MAX_OBJECTS + slot);
+    for (unsigned slot = 0; slot < STOP_MAX_OBJECTS && !taken; slot++) {
+        taken = objects[slot] == NULL;
+        if (taken) {
+            objects[slot] = gs;
+            gs->handle = (httpd_graceful_stop_handle_t)(++made * STOP_MAX_OBJECTS + slot);
+        }
     }
     stop_exit();
-    return slot < STOP_MAX_OBJECTS;
+    return taken;
 }
 
 static void forget(const stop_object_t *gs)

@@ -152,26 +152,24 @@ static bool empty_control_socket(stop_object_t *gs, uint32_t limit_ms)
 }
 
 /* The server's own stop. From 5.0 on it says when its message could not be sent; then it may be asked again. */
-static esp_err_t stop_server(stop_object_t *gs)
+static bool stop_server(stop_object_t *gs)
 {
     uint32_t limit_ms = begin_phase(gs, HTTPD_GRACEFUL_STOP_STOP);
-    if (!empty_control_socket(gs, limit_ms)) {
-        end_phase(gs);
-        return ESP_ERR_TIMEOUT; /* not handed to httpd_stop(): it may be tried again */
-    }
-    httpd_handle_t server = peek(gs->server);
-    poke(gs->server, NULL); /* first: another server may have its address as soon as it has gone */
-    esp_err_t err;
-    while ((err = gs->server_stop(server)) != ESP_OK && stop_now_ms() - gs->phase_begin_ms < limit_ms) {
-        vTaskDelay(pdMS_TO_TICKS(PING_EVERY_MS));
-    }
-    if (err == ESP_OK) {
-        poke(gs->server_task, NULL);
-    } else {
-        poke(gs->server, server);
+    bool stopped = false;
+    if (empty_control_socket(gs, limit_ms)) { /* otherwise httpd_stop() has not had it: it may be tried again */
+        httpd_handle_t server = peek(gs->server);
+        poke(gs->server, NULL); /* first: another server may have its address as soon as it has gone */
+        while (!(stopped = gs->server_stop(server) == ESP_OK) && stop_now_ms() - gs->phase_begin_ms < limit_ms) {
+            vTaskDelay(pdMS_TO_TICKS(PING_EVERY_MS));
+        }
+        if (stopped) {
+            poke(gs->server_task, NULL);
+        } else {
+            poke(gs->server, server);
+        }
     }
     end_phase(gs);
-    return err;
+    return stopped;
 }
 
 static __attribute__((noinline)) size_t heap_free(void)
@@ -202,7 +200,7 @@ static esp_err_t stop_in_phases(stop_object_t *gs)
         return ESP_ERR_TIMEOUT;
     }
     UBaseType_t tasks_before = uxTaskGetNumberOfTasks();
-    if (stop_server(gs) != ESP_OK) {
+    if (!stop_server(gs)) {
         return ESP_ERR_TIMEOUT;
     }
     if (gs->cancel_work != NULL) {
