@@ -15,6 +15,8 @@ import sys
 import traceback
 from pathlib import Path
 
+from ..printable import no_commands
+
 PASS, FIRMWARE_FAILED, USAGE, BENCH_FAILED = 0, 1, 2, 3
 _TYPERS_CTRL_C = 130
 
@@ -32,7 +34,8 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: boards go down in order, results are kept
     _open_what_is_closed()
     try:
-        code = _run()
+        with no_commands() if os.environ.get("GITHUB_ACTIONS") else contextlib.nullcontext():
+            code = _run()
     except KeyboardInterrupt:
         say("interrupted")
         code = BENCH_FAILED

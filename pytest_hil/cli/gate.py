@@ -15,11 +15,12 @@ from ..errors import UsageError
 from ..gate.attestation import FILE_NAME, envelope
 from ..gate.explanation import print_verdict
 from ..gate.firmware_image import FirmwareImage
-from ..gate.github import annotation_lines, no_commands, step_summary
+from ..gate.github import annotation_lines, step_summary
 from ..gate.judge import Judged, judge
 from ..gate.junit import junit
 from ..gate.policy import FILE_NAME as POLICY
 from ..gate.policy import PolicyFile
+from ..printable import command, no_commands
 from ..results.bench_key import FOLDER, PRIVATE, BenchKey
 from . import BENCH_FAILED, FIRMWARE_FAILED, PASS
 from .app import app, root_or_here, terminal
@@ -66,7 +67,7 @@ def gate(  # noqa: PLR0917  options, given by name
         raise UsageError(f"--attestation: there is no key to sign with: name one with --key, or put it in {FOLDER}")
     judged = judge(policy_file, results, _by_target(image), datetime.now(timezone.utc))
     out = terminal()
-    with no_commands(typer.echo) if github else contextlib.nullcontext():
+    with no_commands() if github else contextlib.nullcontext():
         print_verdict(judged, out, explain=explain)
     if junit_file:
         _write(junit_file, junit(judged))
@@ -91,7 +92,7 @@ def _by_target(paths: list[Path]) -> dict[str, FirmwareImage]:
 
 def _tell_github(judged: Judged) -> None:
     for line in annotation_lines(judged):
-        typer.echo(line)
+        command(line)
     place = os.environ.get(SUMMARY_VARIABLE)
     if place:
         _write(Path(place), step_summary(judged).encode(), append=True)

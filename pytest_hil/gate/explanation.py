@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from ..results.summary import name_of
 from .judge import Judged
 from .reason import Margin, one_line
 
@@ -40,7 +41,7 @@ def _table(margins: list[Margin]) -> Table:
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("where", overflow="fold")
     for margin in margins:
-        cells = (one_line(margin.what), *figures(margin), one_line(margin.at.rpartition("::")[2]))
+        cells = (one_line(margin.what), *figures(margin), one_line(name_of(margin.at)))
         table.add_row(*(Text(cell, style="" if margin.holds else "red") for cell in cells))
     return table
 

@@ -7,9 +7,7 @@ and in Markdown everything that means something is written as an entity.
 
 from __future__ import annotations
 
-import contextlib
-import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from .explanation import figures, summary
 from .judge import Judged
@@ -17,17 +15,6 @@ from .reason import one_line
 
 MOST_ANNOTATIONS = 10  # GitHub shows no more of one step
 _MARKDOWN = {ord(c): f"&#{ord(c)};" for c in "&<>|`*_[]\\@#:!~"}
-
-
-@contextlib.contextmanager
-def no_commands(echo: Callable[[str], object]) -> Iterator[None]:
-    """The runner takes no line for a command that is printed here."""
-    token = secrets.token_hex(16)  # nobody can have written it down before
-    echo(f"::stop-commands::{token}")
-    try:
-        yield
-    finally:
-        echo(f"::{token}::")
 
 
 def annotation_lines(judged: Judged) -> Iterator[str]:

@@ -25,8 +25,16 @@ def figure(value: Any, unit: str = "", scale: float = 1.0, digits: int = 0) -> s
 
 def short_id(test_id: str) -> str:
     """The part of a test's id that tells it from the others."""
-    name = one_line(test_id).rpartition("::")[2]
-    return name[name.index("[") + 1 : -1] if name.endswith("]") else name.removeprefix("test_").replace("_", " ")
+    parameters = name_of(test_id).partition("[")[2]
+    if parameters.endswith("]"):
+        return parameters[:-1]
+    return name_of(test_id).rpartition("::")[2].removeprefix("test_").replace("_", " ")
+
+
+def name_of(test_id: str) -> str:
+    """The same without its file; a parameter may hold anything, also `::`."""
+    file, _, name = one_line(test_id).partition("::")
+    return name or file
 
 
 @dataclass(frozen=True)

@@ -157,6 +157,7 @@ def test_an_upgrade_that_nobody_saw(bench: Bench) -> None:
 def test_a_rollback_that_nobody_saw(bench: Bench) -> None:
     bench.policy.write_text(bench.policy.read_text().replace("rollback = false", "rollback = true"))
     assert bench.reasons() == ["native: no promise shows a board that goes back to the image before"]
+    assert not bench.judged().verdict.bench_alone, "the bench never failed"
 
 
 def test_a_previous_image_that_was_never_released(bench: Bench) -> None:

@@ -169,11 +169,13 @@ def test_a_bench_that_fails_throughout_is_all_that_stands_against_the_image(benc
             (bench.run / log["path"]).unlink()
     bench.insider(lambda r: [row.update(lost, logs=[]) for row in r["tests"]])
     bench.insider(lambda r: r.update(verdict="fail"))
+    policy(bench, ("rollback = false", "rollback = true"))
     verdict = bench.judged().verdict
     texts = [str(reason) for reason in verdict.reasons]
     assert verdict.bench_alone, [str(reason) for reason in verdict.reasons if not reason.bench]
     assert "native: update, longest: nothing was measured" in texts
     assert "native: 0 different boards were used, required are 1" in texts
+    assert "native: no promise shows a board that goes back to the image before" in texts
     policy(bench, ("boards = 1", "boards = 2"))
     assert not bench.judged().verdict.bench_alone, "a bench with one board could not have shown two"
 

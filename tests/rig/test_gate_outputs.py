@@ -19,7 +19,7 @@ from .conftest import Hil
 from .gate_bench import PANIC, PROMISE, Bench, row_of
 
 FIRST = PROMISE.format(0)
-EVIL = "\x1b[31m</testsuite>\n::error::owned|<script>`*\u202e\x00%0A"
+EVIL = "::error::owned##[error]\x1b[31m</testsuite>\n::error::owned|<script>`*\u202e\x00%0A"
 
 
 @pytest.fixture
@@ -264,12 +264,8 @@ def test_nothing_that_a_board_says_breaks_out(
     told = capsys.readouterr().out
     assert "\x1b" not in told
     assert "\u202e" not in told
-    (token,) = re.findall(r"(?m)^::stop-commands::([0-9a-f]{32})$", told)
-    assert told.startswith("::stop-commands::")
-    quoted, _, obeyed = told.partition(f"\n::{token}::\n")
-    assert "owned" in quoted
-    commands = [line for line in obeyed.splitlines() if line.startswith("::")]
-    assert len(commands) == len(obeyed.splitlines())
+    assert "\n:\\u003aerror::owned" in told
+    commands = [line for line in told.splitlines() if line.lstrip().startswith("::") or "##[" in line]
     assert all(line.startswith("::error title=hil gate::") for line in commands), commands
     assert any("owned" in line and "%250A" in line for line in commands), commands
     ElementTree.parse(bench.folder / "gate.xml")

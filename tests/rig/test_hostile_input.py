@@ -6,9 +6,12 @@ writes outside its folder.
 from __future__ import annotations
 
 import ast
+import contextlib
 import io
 import json
+import re
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,6 +27,8 @@ from pytest_hil.cli.live_view import LiveView
 from pytest_hil.console import record as record_module
 from pytest_hil.console.record import ConsoleRecord, Line, split_lines
 from pytest_hil.errors import UsageError
+from pytest_hil.printable import command as command_line
+from pytest_hil.printable import no_commands
 
 from .conftest import BOOT, READY, cut, make_artifacts
 from .test_cli import Hil, command, write_test
@@ -96,6 +101,71 @@ def test_what_a_scan_tells_steers_no_terminal(hil: Hil, project: Path) -> None:
     result = hil("scan", str(log))
     assert result.returncode == 1, result.stdout + result.stderr
     assert [c for c in result.stdout if ord(c) < 32 and c not in "\n\t"] == []
+
+
+# What GitHub's runner obeys, wherever it is printed. The first is also a panic's, with a command in its expression.
+COMMANDS = (
+    "assert failed: foo bar.c:12 (##[error]owned)",
+    "::error::owned",
+    " \t\u00a0::add-mask::o",
+    "before ##[group]owned",
+    "::::warning::owned",
+)
+
+
+def commands_in(output: str) -> list[str]:
+    return [line for line in re.split(r"[\r\n]", output) if line.lstrip().startswith("::") or "##[" in line]
+
+
+@given(
+    pieces=st.lists(st.text(alphabet=st.sampled_from(":#[ \n\r\t\u00a0\u2028ae]"), max_size=6), max_size=12),
+)
+def test_no_command_can_be_printed_in_pieces(pieces: list[str]) -> None:
+    whole = "".join(pieces)
+    shown = io.StringIO()
+    with contextlib.redirect_stdout(shown), no_commands():
+        for piece in pieces:
+            sys.stdout.write(piece)
+        sys.stdout.writelines(["\n", *pieces])
+        command_line("::notice::ours")
+    told, ours = shown.getvalue().rsplit("::notice", 1)
+    assert ours == "::ours\n"
+    assert commands_in(told) == []
+    assert told.replace("\\u003a", ":").replace("\\u005b", "[") == f"{whole}\n{whole}"
+    if not commands_in(f"{whole}\n{whole}"):
+        assert told == f"{whole}\n{whole}"
+
+
+@pytest.fixture
+def on_github(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+
+
+@pytest.mark.usefixtures("on_github")
+@pytest.mark.parametrize("how", ["run", "run -s", "scan", "scan --json", "console"])
+def test_a_board_gives_the_runner_of_github_no_command(
+    hil: Hil, project: Path, board_does: Callable[..., None], fake_artifacts: Path, how: str
+) -> None:
+    (project / "console.log").write_text("".join(f"{line}\n" for line in COMMANDS))
+    board_does(BOOT, *(f"raw {line.encode().hex()}0a" for line in COMMANDS), READY)
+    write_test(
+        project,
+        f"@pytest.mark.parametrize('x', {COMMANDS!r})\n"
+        "def test_it(console, board, x):\n    print(x)\n    assert False, x\n",
+    )
+    more = {
+        "scan": ("console.log",),
+        "console": ("native", "--artifacts", str(fake_artifacts), "--for", "2"),
+    }
+    name, *options = how.split()
+    result = hil(name, *options, *more.get(name, ()))
+    assert result.returncode == 1, result.stdout + result.stderr
+    assert commands_in(result.stdout + result.stderr) == []
+    assert "owned" in result.stdout
+    if how.endswith("--json"):
+        assert "##[error]owned" in str(json.loads(result.stdout))
+    for log in (*project.glob("build/hil/*/*/console.log"), project / "console.log"):
+        assert set(COMMANDS) <= set(log.read_text().splitlines()), "a log is what the board said"
 
 
 def test_a_line_that_never_ends_is_kept_in_pieces(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from pytest_hil.console.events import Event
 from pytest_hil.report.lanes import read_logs, timeline
 from pytest_hil.report.page import page
 from pytest_hil.results.history import History
-from pytest_hil.results.summary import print_summary
+from pytest_hil.results.summary import print_summary, short_id
 
 from . import sample_run
 from .hostile import HOSTILE, assert_harmless
@@ -290,6 +290,22 @@ def test_the_policy_allows_this_script_and_no_other(tmp_path: Path) -> None:
         digest = base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
         assert f"{tag}-src 'sha256-{digest}'" in policy
     assert not re.findall(r"https?://(?!www\.w3\.org/2000/svg)", text), "the page names another host"
+
+
+@pytest.mark.parametrize(
+    ("test_id", "short"),
+    [
+        ("tests/hil/test_a.py::test_stop[graceful-1_mjpeg]", "graceful-1_mjpeg"),
+        ("tests/hil/test_a.py::test_stop[[::1]-a]", "[::1]-a"),
+        ("tests/hil/test_a.py::TestStop::test_a_page[::1]", "::1"),
+        ("tests/hil/test_a.py::TestStop::test_a_page", "a page"),
+        ("a]::b]", "b]"),
+        ("no id", "no id"),
+        ("", ""),
+    ],
+)
+def test_what_tells_a_test_from_the_others(test_id: str, short: str) -> None:
+    assert short_id(test_id) == short
 
 
 @pytest.mark.parametrize("width", [60, 300])
