@@ -31,11 +31,17 @@ class Changes:
     news: tuple[News, ...] = ()
 
 
+def nothing_before(results: Mapping[str, Any]) -> Changes:
+    """Of a first run: what is wrong."""
+    bad = _about("worse", "did not pass", [n for n, test in enumerate(results["tests"]) if test["outcome"] not in GOOD])
+    return Changes(None, () if bad is None else (bad,))
+
+
 def changes_since(results: Mapping[str, Any], history: History) -> Changes:
     """This run must be in the history already. Raises HistoryError."""
     before = history.before(results["run"]["id"])
     if before is None:
-        return Changes(None)
+        return nothing_before(results)
     old = {result.test: result.outcome for result in history.results(before.number, before.number + 1)}
     tests = results["tests"]
     now = {test["id"]: test["outcome"] for test in tests}

@@ -21,7 +21,7 @@ from ..printable import one_line, printable
 from ..results.history import FILE_NAME, History, HistoryError, Result, Run
 from ..results.summary import figure, short_id
 from ..results.trends import Change, Flaky, changes, flaky
-from .changes import Changes, changes_since
+from .changes import changes_since, nothing_before
 from .charts import TREND_RUNS, bars, distributions
 from .matrix import clients_of, matrix
 from .packing import TOGETHER, pack_tests
@@ -52,6 +52,7 @@ def page(results: Mapping[str, Any], folder: Path, history: Path | None = None) 
         run=results["run"],
         verdict=results["verdict"],
         images=results["images"],
+        left_out=results.get("left_out"),
         tests=tests,
         order=sorted(range(len(tests)), key=lambda n: ORDER.get(tests[n]["outcome"], 0)),
         counts=Counter(test["outcome"] for test in tests),
@@ -76,8 +77,8 @@ def page(results: Mapping[str, Any], folder: Path, history: Path | None = None) 
 class _Past:
     """What the history says; empty where there is none."""
 
-    def __init__(self) -> None:
-        self.changes = Changes(None)
+    def __init__(self, results: Mapping[str, Any]) -> None:
+        self.changes = nothing_before(results)
         self.runs: list[Run] = []
         self.results: list[Result] = []
         self.flaky: list[Flaky] = []
@@ -86,7 +87,7 @@ class _Past:
 
     @classmethod
     def read(cls, path: Path, results: Mapping[str, Any]) -> _Past:
-        past = cls()
+        past = cls(results)
         if not path.is_file():
             return past
         try:
@@ -117,6 +118,8 @@ def headline(results: Mapping[str, Any]) -> str:
         for outcome, name in (*names, ("flaky", "flaky"), ("skipped", "skipped"))
         if counts[outcome]
     ]
+    if left_out := results.get("left_out"):
+        told.append(f"{len(left_out['needed'])} left out")
     if controls:
         told.append(f"{controls} control{'s' if controls > 1 else ''} saw the failure that is known")
     return ", ".join(told)

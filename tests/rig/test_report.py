@@ -172,6 +172,17 @@ def test_what_changed_since_the_last_run(tmp_path: Path) -> None:
     ]
 
 
+def test_a_first_run_tells_what_did_not_pass_and_what_was_left_out(tmp_path: Path) -> None:
+    folder = sample_run.make_run(tmp_path, 3, {1: {"outcome": "failed"}, 2: {"outcome": "bench_error"}})
+    results = json.loads((folder / "results.json").read_text())
+    results["left_out"] = {"built_with": "5.1.4", "needed": {"tests/hil/test_a.py::test_stop[workers]": "5.2"}}
+    (folder / "results.json").write_text(json.dumps(results))
+    told = re.sub(r"\s+", " ", re.sub("<[^>]+>", "", page_of(folder)))
+    assert "1 of 3 passed, 1 failed, 1 spoilt by the bench, 1 left out." in told
+    assert "There is no earlier run to compare with. 2 did not pass: graceful-workers-1, graceful-workers-2 " in told
+    assert "built with 5.1.4, do not have: workers (needs 5.2)" in told
+
+
 def test_a_damaged_history_spoils_no_page(tmp_path: Path) -> None:
     (tmp_path / "history.sqlite").write_bytes(b"not a database" * 100)
     assert "The history cannot be read" in page_of(sample_run.make_run(tmp_path, 1))

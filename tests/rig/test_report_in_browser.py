@@ -33,7 +33,7 @@ pytestmark = pytest.mark.skipif(
 PATIENCE_S = 60.0  # a loaded machine may be slow; nothing waits longer than it must
 OPENS_WITHIN_MS = 2000
 LOADS = 6  # of which the fastest counts: the limit is the page's, not the machine's
-SIZES = {"desktop": (1380, 1000), "phone": (390, 844)}
+SIZES = {"desktop": (1380, 1000), "laptop": (1280, 800), "phone": (390, 844)}
 FLAGS = (
     "--headless",
     "--no-sandbox",  # CI runs as root in a container
@@ -46,7 +46,8 @@ FLAGS = (
     "--disable-sync",
 )
 
-READ = "h1, h2, small, .dim, .o, .tag, .why, .seen, button, nav a, td, .story p, .hil, .panic"  # what is read
+# What is read.
+READ = "h1, h2, small, .dim, .file, .o, .tag, .why, .seen, button, nav a, td, .story p, .console time, .hil, .panic"
 
 Open = Callable[..., None]
 
@@ -134,6 +135,70 @@ def test_it_is_drawn(browser: webdriver.Chrome, show: Open, run: Path, size: str
     assert (background == "rgba(15, 19, 25, 1)") == (scheme == "dark")
     assert one(browser, "#t2 .console .panic").text.endswith("(x < y)")
     assert "poll_tcp" in one(browser, "#t2 .story").text
+
+
+def test_a_phone_clips_nothing_but_tables_of_many_columns(browser: webdriver.Chrome, show: Open, run: Path) -> None:
+    """And these are shaded where there is more."""
+    show(run, size="phone")
+    wider = browser.execute_script(
+        "return [...document.querySelectorAll('body *')].filter((e) => e.scrollWidth > e.clientWidth + 1 && "
+        "getComputedStyle(e).overflowX !== 'visible').map((e) => `${e.closest('[id]').id} ${e.className}`)"
+    )
+    assert set(wider) <= {"matrix scroll", "trends scroll"}
+    assert "no-repeat" in one(browser, "#matrix .scroll").value_of_css_property("background-repeat")
+    for word in ("median", "p99"):
+        assert word in one(browser, "#stops").text
+    assert one(browser, "#stops .axis").size["width"] > 250
+
+
+def test_the_matrix_of_these_scenarios_can_be_read(browser: webdriver.Chrome, show: Open, tmp_path: Path) -> None:
+    """Of as many ways to stop as the scenarios of this repository try, and with what they see of them."""
+    ways = (
+        *(("graceful", mode, None) for mode in ("inline", "workers")),
+        ("plain", "inline", "hung for 10 s, 200 frames went on"),
+        ("kill_task", "inline", "panic in lwip_netconn_do_writemore"),
+        *(("close_all", mode, None) for mode in ("inline", "workers")),
+        ("close_recorded", "inline", "29218 bytes of video reached a stranger"),
+    )
+    changed: dict[int, dict[str, Any]] = {
+        n: {"strategy": way, "stream_mode": mode, "seen": seen} for n, (way, mode, seen) in enumerate(ways)
+    }
+    changed[0]["streams"] = {"mjpeg": 2, "ws": 1, "idle": 1, "half_control": 1}
+    for n in range(2, len(ways)):
+        changed[n] |= {"kind": "observation", "stop_ms": None}
+    folder = sample_run.make_run(tmp_path, len(ways), changed)
+    (folder / "report.html").write_text(page_of(folder))
+    show(folder / "report.html", size="laptop")
+    wide, seen = browser.execute_script(
+        "const e = document.querySelector('#matrix .scroll'); return [e.scrollWidth, e.clientWidth]"
+    )
+    assert wide <= seen
+    for size in ("laptop", "phone"):
+        show(folder / "report.html", size=size)
+        heights = [row.size["height"] for row in browser.find_elements(By.CSS_SELECTOR, "#matrix tbody tr")]
+        assert max(heights) < 80, "words are not broken up into letters"
+
+
+def test_what_went_wrong_is_in_sight_when_a_test_is_opened(
+    browser: webdriver.Chrome, show: Open, run: Path, tmp_path: Path
+) -> None:
+    script = """
+        const [box, its] = [".console", arguments[0]].map((css) => document.querySelector(css).getBoundingClientRect());
+        return its.top >= box.top && its.bottom <= box.bottom;
+    """
+
+    def in_sight(css: str) -> None:
+        """Soon: a line gets its height when it comes into sight."""
+        WebDriverWait(browser, PATIENCE_S).until(lambda b: b.execute_script(script, css))
+
+    show(run, "#t2")
+    wait_drawn(browser, 2)
+    in_sight("#t2 .console .panic")
+    folder = sample_run.make_run(tmp_path, 1, {0: {"outcome": "failed"}}, "hung")
+    (folder / "report.html").write_text(page_of(folder))
+    show(folder / "report.html", "#t0")
+    wait_drawn(browser, 0)
+    in_sight("#t0 .console li:last-child")
 
 
 def test_contrast_is_enough_to_read(browser: webdriver.Chrome, show: Open, run: Path) -> None:
@@ -232,6 +297,11 @@ def test_zoom_and_finding(browser: webdriver.Chrome, show: Open, run: Path) -> N
     before = width()
     button["stop"].click()
     assert width() > 5 * before
+    cursor = test.find_element(By.CSS_SELECTOR, "svg .cursor")
+    assert cursor.get_dom_attribute("visibility") == "hidden", "the panic, where the test was opened, is elsewhere"
+    test.find_element(By.CSS_SELECTOR, ".console .panic").click()
+    assert width() == pytest.approx(before, abs=1), "a line outside is shown among all"
+    button["stop"].click()
     button["all"].click()
     assert width() == pytest.approx(before, abs=1)
     test.find_element(By.CSS_SELECTOR, ".pane input").send_keys("PENDING_VERIFY")
@@ -289,6 +359,7 @@ def test_the_policy_is_obeyed(browser: webdriver.Chrome, show: Open, run: Path) 
 
 
 def test_two_thousand_tests_open_in_time(browser: webdriver.Chrome, show: Open, tmp_path: Path) -> None:
+    """Prints the figures; pytest shows them with -rP."""
     failed = {i: {"outcome": "failed", "failure": "the stop took 4000 ms"} for i in range(0, 2000, 50)}
     folder = sample_run.make_run(tmp_path, 2000, failed)
     (folder / "report.html").write_text(page(json.loads((folder / "results.json").read_text()), folder))
@@ -299,6 +370,8 @@ def test_two_thousand_tests_open_in_time(browser: webdriver.Chrome, show: Open, 
         if took[-1] < OPENS_WITHIN_MS:
             break
     assert min(took) < OPENS_WITHIN_MS, took
+    size = (folder / "report.html").stat().st_size
+    print(f"a page of 2,000 tests: {size / 1e6:.2f} MB, opened in {min(took):.0f} ms")  # noqa: T201
     assert len(browser.find_elements(By.CSS_SELECTOR, ".test")) == 2000
     browser.execute_script("location.hash = '#t1950'")
     wait_drawn(browser, 1950)

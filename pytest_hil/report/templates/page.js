@@ -104,9 +104,14 @@
       this.near = place;
       const row = this.lines[place].row;
       row.classList.add("near");
+      this.bringIntoSight(place, 5);
+    }
+    /* Over some frames: lines that were never in sight have no height of their own until they are. */
+    bringIntoSight(place, frames) {
       const box = this.list.getBoundingClientRect();
-      const its = row.getBoundingClientRect();
+      const its = this.lines[place].row.getBoundingClientRect();
       if (its.top < box.top || its.bottom > box.bottom) this.list.scrollTop += its.top - box.top - box.height / 3;
+      if (frames && this.near === place) requestAnimationFrame(() => this.bringIntoSight(place, frames - 1));
     }
     showTime(at) {
       let low = 0;
@@ -117,6 +122,9 @@
         else high = middle;
       }
       if (this.lines.length) this.show(Math.max(low - 1, 0));
+    }
+    showEnd() {
+      if (this.lines.length) this.show(this.lines.length - 1);
     }
     showLine(number) {
       let place = this.lines.findIndex((line) => line.number >= number);
@@ -201,7 +209,7 @@
       drawing.append(this.pick, this.cursor);
       this.holder.replaceChildren(drawing);
       this.listen(drawing);
-      if (this.at !== undefined) this.setTime(this.at);
+      if (this.at !== undefined) this.placeCursor();
     }
     note(lane) {
       if (lane.kind === "spans" || lane.top) return "";
@@ -337,13 +345,19 @@
     }
     setTime(at) {
       this.at = at;
-      if (at < this.window[0] || at > this.window[1]) this.window = [0, this.end];
+      if (this.isShown(at)) this.placeCursor();
+      else this.zoom([0, this.end]);
+    }
+    isShown(at) {
+      return at >= this.window[0] && at <= this.window[1];
+    }
+    placeCursor() {
       if (!this.cursor) return;
-      const x = this.x(at);
+      const x = this.x(this.at);
       this.cursor.setAttribute("x1", x);
       this.cursor.setAttribute("x2", x);
-      this.cursor.setAttribute("visibility", "visible");
-      this.readout.textContent = seconds(at);
+      this.cursor.setAttribute("visibility", this.isShown(this.at) ? "visible" : "hidden");
+      this.readout.textContent = seconds(this.at);
     }
   }
 
@@ -367,6 +381,8 @@
         const time = new TimePane(detail, (at) => lines.showTime(at), goTo);
         body.append(html("div", { className: "split" }, time.node, lines.node));
         test.dataset.drawn = "yes";
+        if (detail.panics.length) goTo(detail.panics[0].line);
+        else if (test.dataset.o !== "passed") lines.showEnd();
         return { goTo };
       }));
     }
