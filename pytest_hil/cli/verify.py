@@ -35,17 +35,10 @@ def verify_command(
     """
     keys = [PublicKey.read(path) for path in key]
     images = [FirmwareImage.read(path) for path in image]
-    try:
-        if attestation.stat().st_size > LARGEST:
-            raise UsageError(f"{attestation} is too large for an attestation")
-        content = attestation.read_bytes()
-    except OSError as error:
-        raise UsageError(f"{attestation} cannot be read: {error.strerror}") from None
-    if policy is not None and not policy.is_file():
-        raise UsageError(f"there is no policy {policy}")
+    content, spoken_by = _read(attestation), _read(policy) if policy else None
     out = terminal()
     try:
-        told, key_id = verify(content, keys, images, policy)
+        told, key_id = verify(content, keys, images, spoken_by)
     except Refused as refused:
         out.print(one_line(f"NOT VERIFIED: {attestation}: {refused}"), style="bold red", soft_wrap=True, markup=False)
         raise typer.Exit(FIRMWARE_FAILED) from None
@@ -53,3 +46,15 @@ def verify_command(
     line = f"VERIFIED: {', '.join(map(str, image))} passed the gate with {scenarios} scenarios, signed by {key_id[:16]}"
     out.print(line, style="bold green", soft_wrap=True, markup=False)
     raise typer.Exit(PASS)
+
+
+def _read(path: Path) -> bytes:
+    """Raises UsageError."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(LARGEST + 1)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}") from None
+    if len(content) > LARGEST:
+        raise UsageError(f"{path} is too large to be what it should be")
+    return content

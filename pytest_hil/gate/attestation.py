@@ -9,7 +9,6 @@ import binascii
 import hashlib
 import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -25,6 +24,7 @@ PAYLOAD_TYPE = "application/vnd.in-toto+json"
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "https://in-toto.io/attestation/test-result/v0.1"
 LARGEST = 64 << 20  # bytes
+TESTED = "image release"  # how the configuration calls what a run has tested
 
 
 def statement(judged: Judged) -> dict[str, Any]:
@@ -94,9 +94,14 @@ class _Subject(_Part):
     digest: _Digests
 
 
+class _Configured(_Part):
+    name: str = ""
+    digest: dict[str, str]
+
+
 class _Predicate(_Part):
     result: Literal["PASSED", "WARNED", "FAILED"]
-    configuration: list[dict[str, Any]]
+    configuration: list[_Configured]
     passedTests: list[str] = []  # noqa: N815
     failedTests: list[str] = []  # noqa: N815
 
@@ -111,11 +116,11 @@ class Statement(_Part):
 
 
 def verify(
-    content: bytes, believed: Sequence[PublicKey], images: Sequence[FirmwareImage], policy: Path | None
+    content: bytes, believed: Sequence[PublicKey], images: Sequence[FirmwareImage], policy: bytes | None
 ) -> tuple[Statement, str]:
     """What is attested of these images, and the id of the key it is signed with. Raises Refused with what is wrong.
 
-    `policy`: the verdict must have been spoken by this file.
+    `policy`: the contents of the file by which the verdict must have been spoken.
     """
     try:
         signed = _Envelope.model_validate_json(content)
@@ -133,14 +138,23 @@ def verify(
     except ValidationError as error:
         where = ".".join(map(str, error.errors(include_url=False)[0]["loc"]))
         raise Refused(f"it is no test-result attestation: {where}") from None
-    if told.predicate.result != "PASSED":
-        raise Refused(f"its result is {told.predicate.result}")
+    verdict = told.predicate
+    if verdict.result != "PASSED":
+        raise Refused(f"its result is {verdict.result}")
+    if verdict.failedTests or not verdict.passedTests:
+        raise Refused(
+            f"its result is PASSED, with {len(verdict.failedTests)} of its scenarios failed and "
+            f"{len(verdict.passedTests)} passed"
+        )
     subjects = {subject.digest.sha256 for subject in told.subject}
+    tested = {row.digest.get("sha256") for row in verdict.configuration if row.name == TESTED}
     for image in images:
         if image.file_sha256 not in subjects:
             raise Refused(f"it does not speak of {image.path} ({image.file_sha256})")
+        if image.file_sha256 not in tested:
+            raise Refused(f"it speaks of {image.path}, and none of its runs has tested that image")
     if policy is not None:
-        wanted = hashlib.sha256(policy.read_bytes()).hexdigest()
-        if not any(row.get("digest") == {"sha256": wanted} for row in told.predicate.configuration):
-            raise Refused(f"the verdict was not spoken by {policy} as it is now")
+        wanted = hashlib.sha256(policy).hexdigest()
+        if not any(row.digest == {"sha256": wanted} for row in verdict.configuration):
+            raise Refused("the verdict was not spoken by that policy as it is now")
     return told, key_id

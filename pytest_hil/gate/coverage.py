@@ -39,7 +39,9 @@ def uncovered(name: str, boards: Boards, checked: Sequence[Checked], lost_ones: 
         names = {one.test.board for one in _clean(checked)}
         others = {one.test.board for one in lost_ones} - names  # one that is not named may be any, so one more
         bench = len(used) + len(others) >= boards.boards
-        yield Reason(name, f"{len(used)} different boards were used, required are {boards.boards}", bench=bench)
+        text = f"{len(used)} different boards were used, required are {boards.boards}"
+        told = f"; told apart by MAC: {', '.join(sorted(used))}" if used else ""
+        yield Reason(name, text + told, bench=bench)
 
 
 def _passes(checked: Sequence[Checked]) -> Counter[str]:
@@ -51,7 +53,10 @@ def _clean(checked: Sequence[Checked]) -> list[Checked]:
 
 
 def _boards(checked: Sequence[Checked]) -> set[str]:
-    return {_board(one) for one in _clean(checked)}
+    """By MAC; where a scenario has none, by that of others of the same name, or the name alone."""
+    clean = _clean(checked)
+    named = {one.test.board: mac for one in clean if (mac := _mac(one))}
+    return {_mac(one) or named.get(one.test.board) or str(one.test.board) for one in clean}
 
 
 def coverage(name: str, boards: Boards, checked: Sequence[Checked]) -> Iterator[Margin]:
@@ -65,12 +70,12 @@ def coverage(name: str, boards: Boards, checked: Sequence[Checked]) -> Iterator[
         yield Margin(f"{name}: cycles of {pattern}", boards.cycles, passes[least], "", at=least, at_least=True)
 
 
-def _board(one: Checked) -> str:
-    """By the MAC that the board itself printed: a bench file may have two names for one board. Firmware that prints
-    none leaves the one that was read from the chip, then the name.
+def _mac(one: Checked) -> str:
+    """What the board itself printed: a bench file may have two names for one board. Firmware that prints none leaves
+    the one that was read from the chip.
     """
     macs = [boot.get("mac") for boot in one.evidence.boots] if one.evidence else []
-    return str(next(filter(None, macs), None) or one.test.chip_mac or one.test.board).lower()
+    return str(next(filter(None, macs), None) or one.test.chip_mac or "").lower()
 
 
 def missing_upgrades(name: str, chain: Chain, checked: Sequence[Checked], *, bench: bool) -> Iterator[Reason]:

@@ -142,7 +142,8 @@ def test_one_board_is_not_two(bench: Bench) -> None:
     """Nor is it with another name in the bench file."""
     bench.policy.write_text(bench.policy.read_text().replace("boards = 1", "boards = 2"))
     again = bench.make_run("run-2", board="native-2")
-    assert bench.reasons(bench.run, again) == ["native: 1 different boards were used, required are 2"]
+    told = "native: 1 different boards were used, required are 2; told apart by MAC: 02:00:00:00:00:01"
+    assert bench.reasons(bench.run, again) == [told]
     assert bench.reasons(bench.run, bench.make_run("run-3", mac="02:00:00:00:00:02")) == []
 
 

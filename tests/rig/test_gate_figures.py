@@ -97,9 +97,11 @@ def test_a_board_that_prints_no_mac_is_told_by_its_chip(bench: Bench) -> None:
         bench.alter_log(PROMISE.format(number), lambda text: text.replace('"mac"', '"mak"'))
     bench.redigest(recompute=True)
     bench.insider(lambda r: [row_of(r, PROMISE.format(n)).update(chip_mac=MAC.upper()) for n in range(3)])
-    one = "native: 1 different boards were used, required are 2"
+    one = f"native: 1 different boards were used, required are 2; told apart by MAC: {MAC}"
     assert bench.reasons() == [one]
     bench.insider(lambda r: [row_of(r, PROMISE.format(n)).update(chip_mac=None) for n in range(3)])
+    assert bench.reasons() == [one], "a board of the same name is the same board"
+    bench.insider(lambda r: row_of(r, PROMISE.format(0)).update(board="another"))
     assert bench.reasons() == []
     bench.insider(lambda r: row_of(r, HANG).update(chip_mac="the emulator's own"))
     assert bench.reasons() == []

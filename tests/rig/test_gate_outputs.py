@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import re
 from collections.abc import Callable
@@ -166,6 +167,23 @@ def payload(change: Callable[[dict[str, Any]], object]) -> Callable[[Bench, dict
     return alter
 
 
+def resigned(change: Callable[[dict[str, Any]], object]) -> Callable[[Bench, dict[str, Any]], None]:
+    """By the holder of the key: what is wrong is in what it says."""
+
+    def alter(bench: Bench, envelope: dict[str, Any]) -> None:
+        payload(change)(bench, envelope)
+        signed(envelope, bench.key)
+
+    return alter
+
+
+def another_subject(bench: Bench, envelope: dict[str, Any]) -> None:
+    """The image of this name on disk is another one, and the statement, signed anew, speaks of that one too."""
+    bench.image.write_bytes((bench.folder / "update.bin").read_bytes())
+    digest = {"sha256": hashlib.sha256(bench.image.read_bytes()).hexdigest()}
+    resigned(lambda s: s["subject"].append({"name": "release.bin", "digest": digest}))(bench, envelope)
+
+
 def signed(envelope: dict[str, Any], key: BenchKey, body: bytes | None = None, kind: str | None = None) -> None:
     envelope["payloadType"] = kind or envelope["payloadType"]
     content = base64.b64decode(envelope["payload"]) if body is None else body
@@ -186,6 +204,17 @@ def signed(envelope: dict[str, Any], key: BenchKey, body: bytes | None = None, k
         (lambda b, e: signed(e, b.key, kind="x"), "its payload is 'x', not an in-toto statement"),
         (lambda b, e: signed(e, b.key, b"{}"), "it is no test-result attestation: _type"),
         (lambda b, e: signed(e, b.key, b"[" * 100_000), "it is no test-result attestation"),
+        (lambda _b, e: e.update(payload=e["payload"][:-5]), "it is no DSSE envelope"),
+        (payload(lambda s: s["subject"][0].update(digest={"sha256": "0" * 64})), "it was altered after it was signed"),
+        (another_subject, "it speaks of release.bin, and none of its runs has tested that image"),
+        (resigned(lambda s: s.update(subject=[])), "it does not speak of release.bin"),
+        (resigned(lambda s: s["subject"][0].update(digest={})), "it is no test-result attestation: subject.0.digest"),
+        (resigned(lambda s: s["subject"][0].update(digest={"sha512": "0" * 128})), "it is no test-result attestation"),
+        (resigned(lambda s: s.update(_type="https://in-toto.io/Statement/v0.1")), "it is no test-result attestation"),
+        (resigned(lambda s: s.update(predicateType="https://slsa.dev/provenance/v1")), "attestation: predicateType"),
+        (resigned(lambda s: s["predicate"].update(result="WARNED")), "its result is WARNED"),
+        (resigned(lambda s: s["predicate"].update(failedTests=["a"])), "its result is PASSED, with 1 of its scenarios"),
+        (resigned(lambda s: s["predicate"].update(passedTests=[])), "its result is PASSED, with 0 of its scenarios"),
     ],
 )
 def test_verify_refuses_what_is_not_whole(
@@ -205,6 +234,38 @@ def test_verify_refuses_what_is_not_whole(
     assert complaint in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("content", [b"", b"null", b"[]", b"{}", b"\xff\xfe", b'{"payloadType": 1}', b'"\\ud800"'])
+def test_verify_refuses_what_is_no_envelope(
+    hil: Hil, bench: Bench, capsys: pytest.CaptureFixture[str], content: bytes
+) -> None:
+    (bench.folder / "att.json").write_bytes(content)
+    assert hil(*VERIFY) == 1
+    assert capsys.readouterr().out == "NOT VERIFIED: att.json: it is no DSSE envelope\n"
+
+
+def test_one_signature_that_is_believed_is_enough(hil: Hil, bench: Bench) -> None:
+    assert hil(*SIGNED) == 0
+    path = bench.folder / "att.json"
+    envelope = json.loads(path.read_text())
+    others = BenchKey.new().signatures(envelope["payloadType"], base64.b64decode(envelope["payload"]))
+    envelope["signatures"] = [{"sig": "AAAA"}, *others, *envelope["signatures"]]
+    path.write_text(json.dumps(envelope))
+    assert hil(*VERIFY) == 0
+    envelope["signatures"] = [{"sig": "AAAA"}, *others]
+    path.write_text(json.dumps(envelope))
+    assert hil(*VERIFY) == 1
+
+
+def test_verify_reads_no_more_than_it_must(hil: Hil, bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    assert hil("verify", "/dev/zero", *VERIFY[2:]) == 2
+    assert "/dev/zero is too large" in capsys.readouterr().err
+    assert hil(*VERIFY[:1], str(bench.folder), *VERIFY[2:]) == 2
+    assert "cannot be read: Is a directory" in capsys.readouterr().err
+    assert hil(*SIGNED) == 0
+    assert hil(*VERIFY, "--policy", "nothing.toml") == 2
+    assert "nothing.toml cannot be read: No such file" in capsys.readouterr().err
+
+
 def test_verify_refuses_another_image_and_another_policy(
     hil: Hil, bench: Bench, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -213,7 +274,7 @@ def test_verify_refuses_another_image_and_another_policy(
     assert "it does not speak of update.bin" in capsys.readouterr().out
     bench.policy.write_text(bench.policy.read_text() + "\n# looser")
     assert hil(*VERIFY, "--policy", "gate.toml") == 1
-    assert "not spoken by gate.toml as it is now" in capsys.readouterr().out
+    assert "not spoken by that policy as it is now" in capsys.readouterr().out
     assert hil("verify", "nothing.json", *VERIFY[2:]) == 2
 
 
