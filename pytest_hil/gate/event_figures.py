@@ -38,6 +38,8 @@ def wrong_figures(evidence: Evidence) -> Iterator[str]:
             yield f"{_told(stop)} has no heap_after"
         if free is not None and is_figure(closing) and closing > free:
             yield f"{_told(stop)} has closing_bytes={_brief(closing)}, more than the {free} that there were"
+        if is_figure(closing) and closing > 0 and not (is_figure(stop.get("closing_pcbs")) and stop["closing_pcbs"]):
+            yield f"{_told(stop)} has closing_bytes={_brief(closing)}, and no connection that is closing"
 
 
 def _wrong(event: Event, field: str) -> Iterator[str]:

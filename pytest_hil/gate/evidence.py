@@ -48,6 +48,11 @@ class Evidence:
         """Which boot's that line is; None before the first that is seen."""
         return next((boot.boot for boot in reversed(self.boots) if boot.at_line <= line), None)
 
+    def begin_of(self, stop_end: Event) -> Event | None:
+        """Where that stop began."""
+        begins = [begin for begin in self.events("stop_begin") if same_stop(begin, stop_end)]
+        return begins[-1] if begins else None
+
     @property
     def boots(self) -> list[Event]:
         return self.events("boot")
@@ -69,6 +74,12 @@ class Evidence:
     def figures(self) -> dict[str, Any]:
         """The record's fields, computed anew."""
         return figures(self.console)
+
+
+def same_stop(begin: Event, end: Event) -> bool:
+    """Whether these may be the two ends of one."""
+    same_server = begin.boot == end.boot and begin.get("server") == end.get("server")
+    return same_server and begin.at_line < end.at_line
 
 
 def read_evidence(run: SignedRun, test: RecordedTest) -> Evidence:

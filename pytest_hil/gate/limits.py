@@ -65,9 +65,13 @@ def _events(one: Checked, name: str) -> list[Event]:
 
 
 def stop_times(one: Checked) -> Iterator[tuple[Figure, bool]]:
-    """Each stop's own figure, and whether it had to force anybody."""
+    """How long each took, by its own figure or by its board's clock, whichever is more; and whether it had to force
+    anybody.
+    """
     for stop in _events(one, "stop_end"):
-        yield Figure(float(stop["ms"]), one.test.id), bool(stop.get("forced_count"))
+        begin = one.evidence.begin_of(stop) if one.evidence else None
+        took = stop.t_ms - begin.t_ms if begin else 0
+        yield Figure(float(max(stop["ms"], took)), one.test.id), bool(stop.get("forced_count"))
 
 
 def heap_missing(one: Checked) -> Iterator[Figure]:

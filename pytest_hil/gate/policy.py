@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal
@@ -17,6 +18,7 @@ from ..results.bench_key import PublicKey
 from ..toml_file import TomlFile
 
 FILE_NAME = "gate.toml"
+UNKNOWN = "extra_forbidden"  # what pydantic calls a key that nobody knows
 
 Text = Annotated[str, StringConstraints(min_length=1)]
 Count = Annotated[int, Field(ge=1)]
@@ -155,15 +157,27 @@ class PolicyFile:
         try:
             policy = Policy.model_validate(file.contents)
         except ValidationError as error:
-            first = error.errors(include_url=False, include_context=False)[0]
-            raise UsageError(file.complaint(_place(first["loc"]), _told(first["type"], first["msg"]))) from None
+            # A slip in a key's name makes two errors, of which the other, that a key is missing, names no line.
+            wrong = sorted(error.errors(include_url=False, include_context=False), key=lambda e: e["type"] != UNKNOWN)
+            raise UsageError(
+                file.complaint(_place(wrong[0]["loc"]), _told(wrong[0]["type"], wrong[0]["msg"]))
+            ) from None
         named: set[tuple[str, str]] = set()
         for name, boards in policy.boards.items():
             if (boards.kind, boards.target) in named:
                 raise UsageError(file.complaint(("boards", name), "another table has the same kind and target"))
             named.add((boards.kind, boards.target))
-        keys = tuple(PublicKey.read(path.parent / key) for key in policy.keys)
-        return cls(path, policy, keys, hashlib.sha256(file.text.encode()).hexdigest())
+        return cls(path, policy, tuple(_keys(file, policy)), hashlib.sha256(file.text.encode()).hexdigest())
+
+
+def _keys(file: TomlFile, policy: Policy) -> Iterator[PublicKey]:
+    for number, key in enumerate(policy.keys):
+        path = file.path.parent / key
+        try:
+            yield PublicKey.read(path)
+        except UsageError as error:
+            hint = "" if path.exists() else "; 'hil keys --bench' makes a pair"
+            raise UsageError(file.complaint(("keys", number), f"{error}{hint}")) from None
 
 
 def _place(loc: tuple[int | str, ...]) -> tuple[int | str, ...]:
@@ -171,7 +185,7 @@ def _place(loc: tuple[int | str, ...]) -> tuple[int | str, ...]:
 
 
 def _told(kind: str, message: str) -> str:
-    if kind == "extra_forbidden":
+    if kind == UNKNOWN:
         return "unknown key"
     if kind == "missing":
         return "this key is missing"

@@ -14,7 +14,7 @@ from ..console.panic import Panic
 from ..streams import STREAM_PORT
 from .client_log import PROMISED, broken_streams, unclean_ends
 from .event_figures import is_figure, wrong_figures
-from .evidence import CLIENTS, TIMES, Evidence, attempts_panics, lives_of, read_evidence
+from .evidence import CLIENTS, TIMES, Evidence, attempts_panics, lives_of, read_evidence, same_stop
 from .policy import Control, Policy, matches
 from .reason import Reason, Refused
 from .run_results import RecordedTest, SignedRun
@@ -115,17 +115,12 @@ def _summary(test: RecordedTest, evidence: Evidence) -> Iterator[str]:
 def _stop_times(evidence: Evidence) -> Iterator[str]:
     """A stop's own figure against the board's clock at its two ends."""
     for stop in evidence.events("stop_end"):
-        begins = [begin for begin in evidence.events("stop_begin") if _same_stop(begin, stop)]
-        took = stop.t_ms - begins[-1].t_ms if begins else None
-        if took is None:
+        begin = evidence.begin_of(stop)
+        if begin is None:
             yield f"a stop ended that never began, at line {stop.at_line + 1} of the log"
-        elif is_figure(stop.get("ms")) and abs(took - stop["ms"]) > CLOCKS_DIFFER_MS:
+        elif is_figure(stop.get("ms")) and abs(stop.t_ms - begin.t_ms - stop["ms"]) > CLOCKS_DIFFER_MS:
+            took = stop.t_ms - begin.t_ms
             yield f"a stop says that it took {stop['ms']} ms, by its board's clock it took {took} ms"
-
-
-def _same_stop(begin: Event, end: Event) -> bool:
-    same_server = begin.boot == end.boot and begin.get("server") == end.get("server")
-    return same_server and begin.at_line < end.at_line
 
 
 def _as_json(field: str, value: Any) -> Any:
@@ -261,4 +256,4 @@ def _clients(evidence: Evidence) -> Iterator[str]:
 
 def _ended(begin: Event, evidence: Evidence) -> bool:
     """Of stops that were cut off (the power went, the board was reset) nobody can be let go in order."""
-    return begin.get("server") == STREAM_PORT and any(_same_stop(begin, end) for end in evidence.events("stop_end"))
+    return begin.get("server") == STREAM_PORT and any(same_stop(begin, end) for end in evidence.events("stop_end"))

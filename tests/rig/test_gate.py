@@ -188,6 +188,17 @@ def test_a_limit_that_does_not_hold(bench: Bench, limit: str, value: str, reason
     assert re.match(reason, told), told
 
 
+@pytest.mark.parametrize(("says", "counted"), [(1, 100), (300, 300)])
+def test_a_stop_takes_as_long_as_it_says_and_no_less_than_by_the_clock(bench: Bench, says: int, counted: int) -> None:
+    """Its two events may be printed late, so that the two figures may differ; the better one is not chosen."""
+    for number in range(3):
+        bench.alter_log(PROMISE.format(number), lambda text: re.sub(r'"ms": 10\d', f'"ms": {says}', text))
+    bench.redigest(recompute=True)
+    assert bench.reasons() == []
+    margins = {margin.what: margin.value for margin in bench.judged().verdict.margins}
+    assert counted <= (margins["native: stop, p99"] or 0) <= counted + 2
+
+
 def test_a_disturbed_network_costs_time_and_memory_and_clients_and_that_is_all(bench: Bench) -> None:
     """Not more than that: its stop is held to its limit like any other."""
     bench.alter_log(FIRST, lambda text: text.replace('"t": 441', '"t": 20441').replace('"t": 451', '"t": 20451'))

@@ -62,6 +62,8 @@ def no_number(text: str) -> str:
         figure('"heap_idle": 200000', f'"heap_idle": {HUGE}', r"has heap_idle=a very large number"),
         figure('"closing_bytes": 100', '"closing_bytes": Infinity', r"line 5: an event that cannot be read"),
         figure('"closing_bytes": 100', '"closing_bytes": 200001', r"closing_bytes=200001, more than the 200000"),
+        figure('"closing_pcbs": 1', '"closing_pcbs": 0', r"has closing_bytes=100, and no connection that is closing"),
+        figure('"closing_pcbs": 1', '"closing_pcbs": -1', r"has closing_bytes=100, and no connection that is closing"),
         figure('"t": 441', f'"t": {HUGE}', r"ota_end in line 7 of the log has t=a very large number"),
         (
             lines(FIRST, MAC, "02:00:00:00:00:02"),

@@ -27,11 +27,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
 @pytest.mark.parametrize(
     ("old", "new", "complaint"),
     [
-        (
-            "max_age_days = 7",
-            "max_agee_days = 7",
-            r"gate.toml:2: max_agee_days: unknown key|max_age_days: this key is missing",
-        ),
+        ("max_age_days = 7", "max_agee_days = 7", r"gate.toml:2: max_agee_days: unknown key"),
         ("max_age_days = 7", "max_age_days = 7\nmax_age = 1", r"gate.toml:3: max_age: unknown key"),
         ("max_age_days = 7", "max_age_days = 1e12", r"gate.toml:2: max_age_days: "),
         ("max_age_days = 7", 'max_age_days = "7"', r"gate.toml:2: max_age_days: "),
@@ -59,10 +55,18 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
         ('[["release", "update"]]', '[["release", "moon"]]', r"chain\.steps\.0\.1: "),
         ('[["release", "update"]]', '[["previous", "release"]]', r"chain: a step from `previous` needs the digests"),
         ('kind = "native"', 'kind = "native', r"gate.toml:\d+: "),
-        ("[chain]", "[chaim]", r"gate.toml:\d+: chai[nm]: (unknown key|this key is missing)"),
+        ("[chain]", "[chaim]", r"gate.toml:1\d: chaim: unknown key"),
         ('keys = ["bench-key.pub.pem"]', "keys = []", r"gate.toml:1: keys: "),
-        ('keys = ["bench-key.pub.pem"]', 'keys = ["nothing.pem"]', r"nothing.pem cannot be read: No such file"),
-        ('keys = ["bench-key.pub.pem"]', 'keys = ["gate.toml"]', r"gate.toml is no public key in PEM"),
+        (
+            'keys = ["bench-key.pub.pem"]',
+            'keys = ["nothing.pem"]',
+            r"gate.toml:1: keys.0: .*nothing.pem cannot be read: No such file or directory; 'hil keys",
+        ),
+        (
+            'keys = ["bench-key.pub.pem"]',
+            'keys = ["gate.toml"]',
+            r"gate.toml:1: keys.0: .*gate.toml is no public key in PEM",
+        ),
         (
             "[boards.native]",
             '[boards.other]\nkind = "native"\n[boards.native]',
