@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -49,13 +50,14 @@ def history(
     Exit code: 0 it was told, 2 there is no history, 3 it cannot be read.
     """
     path = file or root_or_here() / RUNS / FILE_NAME
-    given = [results_of(folder) for folder in add or ()]
+    given = {folder: results_of(folder) for folder in add or ()}
     if not given and not path.is_file():
         raise UsageError(f"there is no history {path}: each 'hil run' adds to it")
     try:
         with History(path) as opened:
-            for results in given:
-                opened.add(results)
+            for folder, results in given.items():
+                with taken_for_results(folder):
+                    opened.add(results)
             newest = opened.runs(runs)
             everything = opened.results(newest[0].number) if newest else []
     except HistoryError as error:
@@ -81,14 +83,24 @@ def results_of(folder: Path) -> dict[str, Any]:
     """A run's results.json. Raises UsageError."""
     path = folder / "results.json" if folder.is_dir() else folder
     try:
-        results: dict[str, Any] = json.loads(path.read_text())
-        known = results["run"]["id"], results["tests"], results["images"], results["verdict"]
+        text = path.read_bytes()
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from None
-    except (ValueError, KeyError, TypeError):
-        raise UsageError(f"{path} is no results.json of hil") from None
-    assert known
+    with taken_for_results(path):
+        results: dict[str, Any] = json.loads(text)
+        if not isinstance(results["tests"], list):
+            raise TypeError("its tests are no list")
     return results
+
+
+@contextlib.contextmanager
+def taken_for_results(path: Path, *more: type[Exception]) -> Iterator[None]:
+    """What is not as hil writes it is told as such; `more`: by which errors it shows, too. Raises UsageError."""
+    wrong: tuple[type[Exception], ...] = (AttributeError, KeyError, RecursionError, TypeError, ValueError, *more)
+    try:
+        yield
+    except wrong as error:
+        raise UsageError(f"{path} is no results.json of hil: {type(error).__name__}: {error}") from None
 
 
 def _print_json(

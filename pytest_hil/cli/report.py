@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from jinja2 import TemplateError
 
 from ..errors import UsageError
 from ..report.page import page
 from ..results.run_dir import RUNS
 from .app import app, root_or_here, terminal
-from .history import results_of
+from .history import results_of, taken_for_results
 
 
 @app.command(epilog="Examples: [bold]hil report[/], [bold]hil report build/hil/20260101-120000-1 --out page.html[/]")
@@ -32,7 +33,9 @@ def report(
     results = results_of(folder)
     target = out or folder / "report.html"
     try:
-        target.write_text(page(results, folder))
+        with taken_for_results(folder, TemplateError):
+            text = page(results, folder)
+        target.write_text(text)
     except OSError as error:
         raise UsageError(f"{target} cannot be written: {error.strerror}") from None
     terminal().print(str(target), markup=False, soft_wrap=True)

@@ -55,9 +55,18 @@ class ClientLog(BaseModel):
         """Whether frames came between the board's boot and that moment, and it had not ended long before. A client of
         an earlier life has lost its board, often without a word, and nobody can take leave of it.
         """
-        served = any(since_s < at_s + self.opened_s < moment_s for at_s, _ in self.arrivals)
-        ended = self.ending.at_s + self.opened_s if self.ending else float("inf")
-        return served and ended > moment_s - ENDED_BEFORE_S
+        return self._served(moment_s, since_s) and self._ended_s > moment_s - ENDED_BEFORE_S
+
+    def lost_before(self, moment_s: float, since_s: float) -> bool:
+        """Whether it was served in that life of the board, and had ended long before that moment."""
+        return self._served(moment_s, since_s) and since_s < self._ended_s <= moment_s - ENDED_BEFORE_S
+
+    def _served(self, moment_s: float, since_s: float) -> bool:
+        return any(since_s < at_s + self.opened_s < moment_s for at_s, _ in self.arrivals)
+
+    @property
+    def _ended_s(self) -> float:
+        return self.ending.at_s + self.opened_s if self.ending else float("inf")
 
     def flaws(self) -> Iterator[str]:
         """What is wrong with its frames, from their own numbers; and whether its summary agrees."""
@@ -88,16 +97,21 @@ def client_logs(content: bytes) -> list[ClientLog]:
 
 
 def unclean_ends(clients: Iterable[ClientLog], stops: Sequence[tuple[float, float]]) -> Iterator[str]:
-    """Of the clients that were being served when a stop began, what was not as promised. `stops`: when each began, and
-    before it when its board had booted, in seconds of the record.
+    """Of the clients that were served when a stop began, or before it, what was not as promised. `stops`: when each
+    began, and before it when its board had booted, in seconds of the record.
     """
     for client in clients:
-        if not client.promised or not any(client.served_at(at_s, since_s) for since_s, at_s in stops):
+        if not client.promised:
             continue
-        how = client.end
-        if how != PROMISED[client.kind]:
-            yield f"{client}: {how}, promised was {PROMISED[client.kind]}"
-        yield from client.flaws()
+        how, promised = client.end, PROMISED[client.kind]
+        if any(client.served_at(at_s, since_s) for since_s, at_s in stops):
+            if how != promised:
+                yield f"{client}: {how}, promised was {promised}"
+            yield from client.flaws()
+        elif any(client.lost_before(at_s, since_s) for since_s, at_s in stops):
+            if how not in (promised, "left"):
+                yield f"{client}: {how}, before anything was stopped"
+            yield from client.flaws()
 
 
 def broken_streams(clients: Iterable[ClientLog]) -> Iterator[str]:

@@ -7,6 +7,7 @@ and in Markdown everything that means something is written as an entity.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 from .explanation import figures, summary
@@ -14,6 +15,7 @@ from .judge import Judged
 from .reason import one_line
 
 MOST_ANNOTATIONS = 10  # GitHub shows no more of one step
+MOST_SUMMARY = 500_000  # characters of reasons in a summary, of which GitHub takes 1 MiB
 _MARKDOWN = {ord(c): f"&#{ord(c)};" for c in "&<>|`*_[]\\@#:!~"}
 
 
@@ -34,7 +36,7 @@ def annotation_lines(judged: Judged) -> Iterator[str]:
 def step_summary(judged: Judged) -> str:
     verdict = judged.verdict
     lines = [f"## hil gate: {'PASS' if verdict.ships else 'FAIL'}", "", _text(summary(judged)), ""]
-    lines += [f"- {_text(str(reason))}" for reason in verdict.reasons]
+    lines += _listed([f"- {_text(str(reason))}" for reason in verdict.reasons])
     lines += ["", "| what | limit | is | margin | where |", "|---|---:|---:|---:|---|"]
     for margin in verdict.margins:
         cells = (margin.what, *figures(margin), margin.at)
@@ -42,6 +44,13 @@ def step_summary(judged: Judged) -> str:
     lines += ["", "| image | target | SHA-256 |", "|---|---|---|"]
     lines += [f"| {_text(i.path.name)} | {_text(i.target)} | {i.file_sha256} |" for i in judged.images]
     return "\n".join(lines) + "\n"
+
+
+def _listed(reasons: list[str]) -> list[str]:
+    """As many as there is room for."""
+    room = itertools.takewhile(lambda so_far: so_far <= MOST_SUMMARY, itertools.accumulate(map(len, reasons)))
+    shown = sum(1 for _ in room)
+    return reasons if shown == len(reasons) else [*reasons[:shown], f"- and {len(reasons) - shown} more"]
 
 
 def _escaped(text: str) -> str:

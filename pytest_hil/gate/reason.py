@@ -3,18 +3,17 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 
+from .. import printable
 from ..errors import HilError
 
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]+")
 LONGEST = 400  # characters of one reason; a board may say anything at any length
 
 
 def one_line(text: str) -> str:
-    """Without line ends, escape sequences and what turns the writing's direction: it may be a board's word."""
-    text = _UNPRINTABLE.sub(" ", text).strip()
+    """Harmless, and not too long: it may be a board's word."""
+    text = printable.one_line(text).strip()
     return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
 
 

@@ -136,7 +136,7 @@ class History:
             self._db.execute("DELETE FROM run WHERE id = ?", (run["id"],))
             number = self._db.execute(
                 "INSERT INTO run (id, started, duration_s, verdict, image) VALUES (?, ?, ?, ?, ?)",
-                (run["id"], run["started"], run["duration_s"], results["verdict"], image),
+                (run["id"], run["started"], float(run["duration_s"]), results["verdict"], image),
             ).lastrowid
             marks = ", ".join("?" * (len(_COPIED) + 3))
             self._db.executemany(

@@ -105,6 +105,26 @@ def test_a_client_is_let_go_by_the_board_that_served_it(bench: Bench, frame_at_s
     assert reasons == ([f"{FIRST}: mjpeg client 0: not let go, promised was complete"] if promised else [])
 
 
+@pytest.mark.parametrize(
+    ("how", "frames", "told"),
+    [
+        ("eof", 20, "eof, before anything was stopped"),
+        ("reset", 0, None),
+        ("left", 20, None),
+        ("complete", 20, None),
+    ],
+)
+def test_a_stream_that_breaks_long_before_the_stop(bench: Bench, how: str, frames: int, told: str | None) -> None:
+    """Nobody has left it, nothing was stopped, and its board lived on: it has lost its stream."""
+    stop_at = next(i for i, line in enumerate(bench.log(FIRST).read_text().splitlines()) if "stop_begin" in line)
+    times = [f"{i * 0.1 + (5 if i >= stop_at else 0):.3f}\n" for i in range(20)]
+    bench.log(FIRST, "console.times").write_text("".join(times))
+    bench.log(FIRST, "clients.json").write_text(json.dumps([client("mjpeg", 0, how, frames)]))
+    bench.redigest()
+    reasons = [reason for reason in bench.reasons() if reason.startswith(FIRST)]
+    assert reasons == ([f"{FIRST}: mjpeg client 0: {told}"] if told else [])
+
+
 # ---- over all runs
 
 

@@ -20,7 +20,7 @@ from .conftest import Hil
 from .gate_bench import PANIC, PROMISE, Bench, row_of
 
 FIRST = PROMISE.format(0)
-EVIL = "::error::owned##[error]\x1b[31m</testsuite>\n::error::owned|<script>`*\u202e\x00%0A"
+EVIL = "::error::owned##[error]\x1b[31m</testsuite>\n::error::owned|<script>`*\u202e\x00\uffff%0A"
 
 
 @pytest.fixture
@@ -314,6 +314,21 @@ def test_github_gets_annotations_and_a_summary(
     text = summary.read_text()
     assert text.startswith("before\n## hil gate: PASS\n")
     assert "\n## hil gate: FAIL\n" in text
+
+
+def test_a_summary_is_no_larger_than_github_takes(
+    hil: Hil, bench: Bench, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(bench.folder / "summary.md"))
+    failed = row_of(bench.read(), FIRST) | {"outcome": "failed", "failure": "[" * 400}
+    bench.insider(lambda r: r["tests"].extend(failed | {"id": f"test {number}"} for number in range(3000)))
+    assert hil(*GATE, "--github") == 1
+    assert capsys.readouterr().out.count("::error title=hil gate::") == 10
+    text = (bench.folder / "summary.md").read_text()
+    assert len(text) < 1 << 20
+    listed = text.count("\n- ") - 1
+    (reasons,) = re.findall(r"(\d+) reasons;", text)
+    assert f"\n- and {int(reasons) - listed} more\n" in text
 
 
 def test_nothing_that_a_board_says_breaks_out(

@@ -8,6 +8,7 @@ import gzip
 import hashlib
 import json
 import re
+from collections.abc import Callable
 from dataclasses import asdict
 from html.parser import HTMLParser
 from pathlib import Path
@@ -20,6 +21,7 @@ from typer.testing import CliRunner
 from pytest_hil.cli import load
 from pytest_hil.cli.app import app
 from pytest_hil.console.events import Event
+from pytest_hil.errors import UsageError
 from pytest_hil.report.lanes import read_logs, timeline
 from pytest_hil.report.page import page
 from pytest_hil.results.history import History
@@ -339,3 +341,31 @@ def test_the_page_can_be_made_anew(tmp_path: Path) -> None:
     assert (tmp_path / "again.html").read_text() == page_of(folder)
     missing = CliRunner().invoke(app, ["report", str(tmp_path / "nowhere")])
     assert "cannot be read" in str(missing.exception)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda r: r.clear(),
+        lambda r: r.update(tests=[{"id": 3}]),
+        lambda r: r.update(tests=7),
+        lambda r: r["tests"][0].pop("seen"),
+        lambda r: r["tests"][0].update(logs=[{}]),
+        lambda r: r["run"].update(duration_s="x"),
+        lambda r: r.update(images=[[]]),
+    ],
+)
+@pytest.mark.parametrize("command", ["report", "history"])
+def test_what_is_no_results_is_told_as_such(
+    tmp_path: Path, command: str, damage: Callable[[dict[str, Any]], object]
+) -> None:
+    folder = sample_run.make_run(tmp_path, 1)
+    results = json.loads((folder / "results.json").read_text())
+    damage(results)
+    (folder / "results.json").write_text(json.dumps(results))
+    load(command)
+    more = ["--file", str(tmp_path / "history.sqlite"), "--add"] if command == "history" else []
+    result = CliRunner().invoke(app, [command, *more, str(folder)])
+    if command == "report" or result.exit_code != 0:  # a history needs less of it
+        assert isinstance(result.exception, UsageError), result.exception
+        assert re.search(r"is no results.json of hil: \w+Error: ", str(result.exception))
