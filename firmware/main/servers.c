@@ -19,6 +19,7 @@
 
 #include "control_server.h"
 #include "events.h"
+#include "settings.h"
 #include "stop_report.h"
 #include "stream_server.h"
 
@@ -27,8 +28,15 @@
 static const char TAG[] = "servers";
 
 static SemaphoreHandle_t s_end_printed;
+static atomic_uint s_told; /* port of the server whose report was printed here: its END may come yet */
 static size_t s_heap_idle;
 static atomic_bool s_running;
+
+/** Whether that server's last report was printed here. */
+static bool forget_told(unsigned port)
+{
+    return atomic_compare_exchange_strong(&s_told, &port, 0);
+}
 
 static void on_stop_event(void *arg, esp_event_base_t base, int32_t id, void *data)
 {
@@ -43,8 +51,10 @@ static void on_stop_event(void *arg, esp_event_base_t base, int32_t id, void *da
         stop_report_phase(r);
         break;
     case HTTPD_GRACEFUL_STOP_EVENT_END:
-        stop_report_end(r);
-        xSemaphoreGive(s_end_printed);
+        if (!forget_told(r->port)) {
+            stop_report_end(r);
+            xSemaphoreGive(s_end_printed);
+        }
         break;
     default:
         break;
@@ -61,15 +71,17 @@ esp_err_t servers_init(void)
     return stream_server_init();
 }
 
-static esp_err_t stop_one(httpd_graceful_stop_handle_t server)
+static esp_err_t stop_one(httpd_graceful_stop_handle_t server, uint16_t port)
 {
     if (httpd_graceful_stop_server(server) == NULL) {
         return ESP_OK;
     }
+    forget_told(port);
     xSemaphoreTake(s_end_printed, 0);
     httpd_graceful_stop_report_t report;
     const esp_err_t err = httpd_graceful_stop_stop(server, &report);
     if (xSemaphoreTake(s_end_printed, pdMS_TO_TICKS(END_EVENT_MS)) != pdTRUE) {
+        atomic_store(&s_told, port);
         stop_report_end(&report);
     }
     return err;
@@ -82,7 +94,7 @@ esp_err_t servers_start(void)
     if (err == ESP_OK) {
         err = stream_server_start();
         if (err != ESP_OK) {
-            stop_one(control_server());
+            stop_one(control_server(), settings()->port_control);
         }
     }
     if (err != ESP_OK) {
@@ -95,15 +107,15 @@ esp_err_t servers_start(void)
 esp_err_t servers_stop(void)
 {
     atomic_store(&s_running, false);
-    const esp_err_t streams = stop_one(stream_server());
-    const esp_err_t control = stop_one(control_server());
+    const esp_err_t streams = stop_one(stream_server(), settings()->port_stream);
+    const esp_err_t control = stop_one(control_server(), settings()->port_control);
     return streams != ESP_OK ? streams : control;
 }
 
 esp_err_t servers_stop_control(void)
 {
     atomic_store(&s_running, false);
-    return stop_one(control_server());
+    return stop_one(control_server(), settings()->port_control);
 }
 
 void servers_announce_ready(bool again)
