@@ -14,6 +14,7 @@
 #include "events.h"
 #include "mqtt_link.h"
 #include "network.h"
+#include "priorities.h"
 #include "self_test.h"
 #include "servers.h"
 #include "settings.h"
@@ -40,6 +41,7 @@ static esp_err_t init_nvs(void)
 
 void app_main(void)
 {
+    vTaskPrioritySet(NULL, PRIORITY_UPDATE); /* ESP-IDF gives the main task the lowest */
     events_init();
     board_report_boot();
     ESP_ERROR_CHECK(beat_start());

@@ -21,12 +21,12 @@
 #include "idf_compat.h"
 #include "mqtt_link.h"
 #include "network.h"
+#include "priorities.h"
 #include "servers.h"
 #include "settings.h"
 #include "update_attempt.h"
 
 #define STACK_BYTES 5120
-#define PRIORITY    (tskIDLE_PRIORITY + 2)
 #define POLL_MS     10
 #define REQUEST_MS  5000
 #define GOODBYE_MS  1000
@@ -155,7 +155,7 @@ esp_err_t self_test_start(void)
     }
     atomic_store(&s_pending, true);
     s_deadline_us = esp_timer_get_time() + settings()->self_test_ms * 1000LL;
-    ESP_RETURN_ON_FALSE(xTaskCreate(self_test_task, "self_test", STACK_BYTES, NULL, PRIORITY, NULL) == pdPASS,
+    ESP_RETURN_ON_FALSE(xTaskCreate(self_test_task, "self_test", STACK_BYTES, NULL, PRIORITY_UPDATE, NULL) == pdPASS,
                         ESP_ERR_NO_MEM, TAG, "no memory");
     return ESP_OK;
 }

@@ -17,12 +17,12 @@
 
 #include "httpd_graceful_stop.h"
 
+#include "priorities.h"
 #include "settings.h"
 #include "stream_server.h"
 
 #define STACK_BYTES     4096
-#define STACK_TLS_BYTES 8192                   /* it encrypts what it sends */
-#define PRIORITY        (tskIDLE_PRIORITY + 5) /* the server's own */
+#define STACK_TLS_BYTES 8192 /* it encrypts what it sends */
 
 static const char TAG[] = "worker";
 static SemaphoreHandle_t s_free;
@@ -52,7 +52,7 @@ esp_err_t stream_workers_init(void)
     ESP_RETURN_ON_FALSE(s_free != NULL && s_requests != NULL, ESP_ERR_NO_MEM, TAG, "no memory");
     const uint32_t stack_bytes = settings()->tls_streams ? STACK_TLS_BYTES : STACK_BYTES;
     for (int i = 0; i < CONFIG_HIL_STREAM_WORKERS; i++) {
-        ESP_RETURN_ON_FALSE(xTaskCreate(worker_task, "stream", stack_bytes, NULL, PRIORITY, NULL) == pdPASS,
+        ESP_RETURN_ON_FALSE(xTaskCreate(worker_task, "stream", stack_bytes, NULL, PRIORITY_STREAM, NULL) == pdPASS,
                             ESP_ERR_NO_MEM, TAG, "no memory");
     }
     return ESP_OK;

@@ -21,13 +21,13 @@
 
 #include "events.h"
 #include "frame_source.h"
+#include "priorities.h"
 #include "settings.h"
 #include "stream_server.h"
 
 #define STACK_BYTES 2560
-#define PRIORITY    (tskIDLE_PRIORITY + 4) /* below the server's: pushing never holds up serving */
-#define IDLE_MS     100                    /* how soon a first client is found that was not announced */
-#define MESSAGE_MAX 128                    /* what a client may send; a longer message ends its session */
+#define IDLE_MS     100 /* how soon a first client is found that was not announced */
+#define MESSAGE_MAX 128 /* what a client may send; a longer message ends its session */
 
 struct client {
     int fd;
@@ -182,8 +182,9 @@ esp_err_t websocket_init(httpd_graceful_stop_handle_t server)
     s_producing = xSemaphoreCreateMutex();
     ESP_RETURN_ON_FALSE(s_producing != NULL, ESP_ERR_NO_MEM, TAG, "no memory");
     ESP_RETURN_ON_ERROR(frame_source_open(settings()->frame_bytes, &s_source), TAG, "frames");
-    ESP_RETURN_ON_FALSE(xTaskCreate(producer_task, "ws_producer", STACK_BYTES, NULL, PRIORITY, &s_producer) == pdPASS,
-                        ESP_ERR_NO_MEM, TAG, "no memory");
+    ESP_RETURN_ON_FALSE(
+        xTaskCreate(producer_task, "ws_producer", STACK_BYTES, NULL, PRIORITY_WS_PRODUCER, &s_producer) == pdPASS,
+        ESP_ERR_NO_MEM, TAG, "no memory");
     return ESP_OK;
 }
 

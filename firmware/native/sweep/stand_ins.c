@@ -133,6 +133,12 @@ void vTaskDelete(TaskHandle_t handle)
     (void)handle; /* a task deletes itself at its end */
 }
 
+void vTaskPrioritySet(TaskHandle_t task, UBaseType_t priority)
+{
+    (void)task;
+    (void)priority; /* they run one after the other */
+}
+
 void vTaskDelay(TickType_t ticks)
 {
     boot_clock_wait(pdTICKS_TO_MS(ticks));
