@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -175,8 +176,9 @@ class Rig:
         if plan.stalled or plan.stalled_ws:
             # Some hundred kilobytes fit between the two; a stream that is provisioned fast (BLOCKING_STREAM) sends them
             # many times over from one heartbeat to the next. Half a second was too short under TLS.
-            first = self.console.wait_event("beat", BEAT_TIMEOUT_S, self.console.mark())
-            self.console.wait_event("beat", BEAT_TIMEOUT_S, first.at_line + 1)
+            mark = self.console.mark()
+            for _ in range(1 + math.ceil(self.console.patience)):  # a slow board needs more of them
+                mark = self.console.wait_event("beat", BEAT_TIMEOUT_S, mark).at_line + 1
         for _ in range(plan.stuck):
             self.streams.stuck()
             self.console.wait_event("stream_open", OPEN_TIMEOUT_S, kind="stuck")

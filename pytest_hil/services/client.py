@@ -14,8 +14,13 @@ from typing import Any
 
 from .frames import FrameCheck
 
-# 4 KB of receive buffer, so that the board's sends block soon after a client stops reading.
-SMALL_WINDOW = (socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+# Of a client that stops reading, so that the board's sends block soon after: 4 KB of receive buffer, and segments as an
+# Ethernet has them. Linux gives a sender as much of a buffer as its segments are long, and those of its loopback are so
+# long that an emulator's network would take 3 MB off the board.
+HOLDS_LITTLE = (
+    (socket.SOL_SOCKET, socket.SO_RCVBUF, 4096),
+    (socket.IPPROTO_TCP, socket.TCP_MAXSEG, 1440),
+)
 
 
 @dataclass(frozen=True, slots=True)

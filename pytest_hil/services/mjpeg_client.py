@@ -20,7 +20,7 @@ from urllib3.response import HTTPResponse
 
 from .board_connection import BoardAdapter, BoardConnection, TlsBoardConnection, board_session
 from .certificates import Trust
-from .client import SMALL_WINDOW, StallingClient
+from .client import HOLDS_LITTLE, StallingClient
 
 CONNECT_TIMEOUT_S = 5.0
 # How requests and urllib3 tell of a connection that was closed in order, but before the body's end.
@@ -59,7 +59,7 @@ class _Adapter(BoardAdapter):
             name = self._trust.name
             kwargs |= {"ssl_context": self._trust.context, "server_hostname": name, "assert_hostname": name}
         if self._small_window:
-            kwargs["socket_options"] = [*HTTPConnection.default_socket_options, SMALL_WINDOW]
+            kwargs["socket_options"] = [*HTTPConnection.default_socket_options, *HOLDS_LITTLE]
         super().init_poolmanager(*args, **kwargs)
         self.poolmanager.pool_classes_by_scheme = {"http": Pool, "https": TlsPool}
 

@@ -10,7 +10,7 @@ import websocket
 
 from .board_connection import connect
 from .certificates import Trust
-from .client import SMALL_WINDOW, StallingClient
+from .client import HOLDS_LITTLE, StallingClient
 
 CONNECT_TIMEOUT_S = 5.0
 NO_DELAY = (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -35,7 +35,7 @@ class WebSocketClient(StallingClient):
         self.path = path
         self._scheme = "ws" if trust is None else "wss"
         self._trust = trust
-        self._options = [NO_DELAY] if stall_after is None else [NO_DELAY, SMALL_WINDOW]
+        self._options = [NO_DELAY] if stall_after is None else [NO_DELAY, *HOLDS_LITTLE]
         self._socket = websocket.WebSocket()
 
     def _run(self) -> tuple[str, str]:

@@ -11,7 +11,7 @@ import pytest
 
 from pytest_hil.services import board_connection
 from pytest_hil.services.board_connection import SourcePorts, connect, get_page
-from pytest_hil.services.client import SMALL_WINDOW, StreamClient
+from pytest_hil.services.client import HOLDS_LITTLE, StreamClient
 from pytest_hil.services.mjpeg_client import MjpegClient
 from pytest_hil.services.plain_clients import HalfRequestClient, IdleClient
 from pytest_hil.services.rude_clients import ConnectFlood, HalfClosedClient, ReconnectingClient
@@ -59,8 +59,8 @@ def test_connect_takes_none_that_is_remembered_and_keeps_no_socket_of_it(ports: 
 def test_connect_sets_options_and_tells_why_it_could_not() -> None:
     with socket.create_server((HERE, 0)) as listener:
         where = listener.getsockname()[1]
-        with connect(HERE, where, 5.0, [SMALL_WINDOW]) as plug:
-            assert plug.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) <= 2 * SMALL_WINDOW[2]  # Linux doubles it
+        with connect(HERE, where, 5.0, HOLDS_LITTLE) as plug:
+            assert plug.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) <= 2 * HOLDS_LITTLE[0][2]  # Linux doubles it
             assert plug.gettimeout() == 5.0
     open_before = psutil.Process().num_fds()
     with pytest.raises(ConnectionRefusedError):

@@ -121,17 +121,16 @@ def test_a_refusal_is_no_stream() -> None:
 
 
 def test_a_client_that_stops_reading_blocks_the_writer_and_can_go_on() -> None:
-    blocked: list[bool] = []
+    blocked: list[int] = []
 
     def talk(connection: socket.socket, _: bytes) -> None:
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8192)
         connection.settimeout(0.5)
         connection.sendall(stream(part(frame(0)), closing=b"", last=b""))
         try:
             for i in range(1, 1000):
                 connection.sendall(chunk(part(frame(i, b"x" * 20000))))
         except TimeoutError:
-            blocked.append(True)
+            blocked.append(i)
 
     with serving(talk) as port:
         client = MjpegClient("127.0.0.1", port, stall_after=1)
@@ -141,6 +140,7 @@ def test_a_client_that_stops_reading_blocks_the_writer_and_can_go_on() -> None:
         while not blocked and time.monotonic() < deadline:
             client.ended.wait(0.05)
         assert blocked
+        assert blocked[0] * 20000 < 512 * 1024, f"{blocked[0]} frames fit between the two"
         assert not client.ended.is_set()
         frames = client.check.frames
         client.resume()
