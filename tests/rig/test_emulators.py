@@ -145,6 +145,22 @@ def test_everything_on_qemus_command_line_can_be_said_in_bench_toml(make: Make, 
         assert said in told
 
 
+@pytest.mark.parametrize(("chip", "cured"), [("esp32c3", True), ("esp32", False)])
+def test_what_qemus_c3_does_wrong_is_cured_on_its_command_line(make: Make, chip: str, cured: bool) -> None:
+    board, record = make(QemuConfig, chip, args=("-icount", "shift=7", "tell"))
+    board.start()
+    record.wait_line(r" in /", 10)
+    told = "".join(line.text for line in record.lines)
+    assert ("'-icount', 'shift=2'" in told) == ("property=wdt_disable,value=true" in told) == cured
+    assert told.rindex("shift=7") > told.find("shift=2"), "bench.toml has no last word"
+    begins, size = [int(at, 16) for at in re.findall(r"loader,file=[^,]+blank.bin,addr=(0x\w+)", told)], 256 << 10
+    assert begins == (list(range(0x42000000, 0x42400000, size)) if cured else [])
+    for blank in {Path(file) for file in re.findall(r"loader,file=([^,]+)", told)}:
+        assert blank.read_bytes() == bytes(size)
+        board.stop()
+        assert not blank.exists()
+
+
 def test_qemus_own_words_are_no_words_of_the_board(make: Make, tmp_path: Path) -> None:
     board, record = make(QemuConfig)
     board.start()
