@@ -172,11 +172,10 @@ class PolicyFile:
 
 def _keys(file: TomlFile, policy: Policy) -> Iterator[PublicKey]:
     for number, key in enumerate(policy.keys):
-        path = file.path.parent / key
         try:
-            yield PublicKey.read(path)
+            yield PublicKey.read(file.path.parent / key)
         except UsageError as error:
-            hint = "" if path.exists() else "; 'hil keys --bench' makes a pair"
+            hint = "; 'hil keys --bench' makes a pair" if isinstance(error.__context__, FileNotFoundError) else ""
             raise UsageError(file.complaint(("keys", number), f"{error}{hint}")) from None
 
 

@@ -181,14 +181,15 @@ def test_a_rollback_that_nobody_saw(bench: Bench) -> None:
     assert not bench.judged().verdict.bench_alone, "the bench never failed"
 
 
-def test_a_previous_image_that_was_never_released(bench: Bench) -> None:
-    bench.policy.write_text(
-        bench.policy.read_text().replace("rollback = false", f'rollback = false\nreleased = ["{"0" * 64}"]')
-    )
+@pytest.mark.parametrize("released", [[], ["0" * 64]], ids=["nothing", "another"])
+def test_a_previous_image_that_was_never_released(bench: Bench, released: list[str]) -> None:
+    """What it did is none of the candidate's figures, so that it may not be any image."""
+    named = f"rollback = false\nreleased = {released!r}"
+    bench.policy.write_text(bench.policy.read_text().replace("rollback = false", named))
     row = next(row for row in bench.rows if row["role"] == "update")
     previous = row | {"role": "previous", "image_sha256": "ee" * 32, "sdkconfig_sha256": None}
     bench.insider(lambda r: r["images"].append(previous))
-    assert bench.reasons() == [f"run run-1: its previous image is {'ee' * 32}, which was never released"]
+    assert bench.reasons() == [f"run run-1: its previous image is {'ee' * 32}, which `released` does not name"]
 
 
 @pytest.mark.parametrize(

@@ -211,6 +211,7 @@ def test_what_the_field_s_image_did_is_not_held_against_the_candidate(bench: Ben
     bench.log(FIRST, "clients.json").write_text(json.dumps([]))
     bench.insider(lambda r: r["images"].append(previous))
     bench.redigest(recompute=True)
+    policy(bench, ("rollback = false", f'rollback = false\nreleased = ["{digest}"]'))
     assert bench.reasons() == []
 
 

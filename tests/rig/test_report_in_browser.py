@@ -92,9 +92,11 @@ def run(tmp_path: Path) -> Path:
     changed: dict[int, dict[str, Any]] = {2: failed, 3: {"board": "cam-1"}}
     folder = sample_run.make_run(tmp_path, 30, changed)
     (folder / "sdkconfig-release").write_text("CONFIG_X=y\n")
+    shaky = sample_run.record(3, outcome="failed", failure="waited 5.00 s of 5 s for event 'ready'; time is up")
     with History(tmp_path / "history.sqlite") as history:  # as many runs as the page draws
         for number in range(30):
-            history.add(sample_run.results([sample_run.record(i) for i in range(30)], f"run-{number}"))
+            tests = [shaky if (i, number) == (3, 7) else sample_run.record(i) for i in range(30)]
+            history.add(sample_run.results(tests, f"run-{number}"))
         history.add(json.loads((folder / "results.json").read_text()))
     (folder / "report.html").write_text(page_of(folder))
     return folder / "report.html"
@@ -145,6 +147,8 @@ def test_a_phone_clips_nothing_but_tables_of_many_columns(browser: webdriver.Chr
         "getComputedStyle(e).overflowX !== 'visible').map((e) => `${e.closest('[id]').id} ${e.className}`)"
     )
     assert set(wider) <= {"matrix scroll", "trends scroll"}
+    heights = [row.size["height"] for row in browser.find_elements(By.CSS_SELECTOR, "#trends tr")]
+    assert max(heights) < 80, "words are not squeezed"
     assert "no-repeat" in one(browser, "#matrix .scroll").value_of_css_property("background-repeat")
     for word in ("median", "p99"):
         assert word in one(browser, "#stops").text
