@@ -197,6 +197,7 @@ void setup()
     const httpd_graceful_stop_config_t limits = HTTPD_GRACEFUL_STOP_CONFIG_DEFAULT();
     ESP_ERROR_CHECK(httpd_graceful_stop_create(&limits, &control_server)); // update: before the servers are started
     ESP_ERROR_CHECK(httpd_graceful_stop_create(&limits, &stream_server));
+    vTaskPrioritySet(nullptr, 6); // update: loop() goes before the streams, which may take all of a core
     start_servers();
 }
 

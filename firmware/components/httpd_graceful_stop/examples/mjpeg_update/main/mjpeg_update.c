@@ -110,7 +110,8 @@ static esp_err_t on_update(httpd_req_t *req)
         return httpd_resp_send_err(req, HTTPD_400_BAD_REQUEST, "/update?url=http://...");
     }
     httpd_resp_sendstr(req, "updating\n");
-    if (xTaskCreate(update_task, "update", 8192, url, 5, NULL) != pdPASS) {
+    /* Above the streams (5), which may take all of a chip with one core. */
+    if (xTaskCreate(update_task, "update", 8192, url, 6, NULL) != pdPASS) {
         free(url);
         return ESP_FAIL;
     }
