@@ -29,7 +29,7 @@ def complaints(console: Console) -> list[str]:
 def first_boot_fault(console: Console) -> list[str]:
     """Where the log begins with the boot that a fault led to, and nothing else tells of it."""
     first = next(iter(console.events), None)
-    if first is None or first.name != "boot" or first.get("reset_reason") not in FIRST_BOOT_FAULTS:
+    if first is None or first.name != "boot" or str(first.get("reset_reason")) not in FIRST_BOOT_FAULTS:
         return []
     if any(panic.at_line < first.at_line for panic in console.panics):
         return []  # told already

@@ -96,7 +96,15 @@ def results_of(folder: Path) -> dict[str, Any]:
 @contextlib.contextmanager
 def taken_for_results(path: Path, *more: type[Exception]) -> Iterator[None]:
     """What is not as hil writes it is told as such; `more`: by which errors it shows, too. Raises UsageError."""
-    wrong: tuple[type[Exception], ...] = (AttributeError, KeyError, RecursionError, TypeError, ValueError, *more)
+    wrong: tuple[type[Exception], ...] = (
+        ArithmeticError,
+        AttributeError,
+        KeyError,
+        RecursionError,
+        TypeError,
+        ValueError,
+        *more,
+    )
     try:
         yield
     except wrong as error:

@@ -17,6 +17,7 @@ from typing import Any
 from .record import Line
 
 MARK = b"@hil "
+LARGEST = 2**53  # no milliseconds and no bytes of a chip come near it; a float still counts so far
 _EVENT = re.compile(r"@hil (\{.*\})\s*$")
 _LOG_TIME = re.compile(r"^[EWIDV] \((\d+)\) ")
 
@@ -124,6 +125,7 @@ def _no_number(constant: str) -> None:
 
 
 _JSON = json.JSONDecoder(parse_constant=_no_number)
+_NUMBER = (int, float)
 
 
 def _parse(text: str) -> dict[str, Any] | None:
@@ -133,4 +135,7 @@ def _parse(text: str) -> dict[str, Any] | None:
         return None
     if not isinstance(fields, dict) or not isinstance(fields.get("ev"), str) or not isinstance(fields.get("n"), int):
         return None
+    for value in fields.values():
+        if isinstance(value, _NUMBER) and not -LARGEST <= value <= LARGEST:
+            return None
     return fields

@@ -8,10 +8,9 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-from ..console.events import Event
+from ..console.events import LARGEST, Event
 from .evidence import Evidence
 
-LARGEST = 2**53  # no milliseconds and no bytes of a chip come near it; a float still counts so far
 NEEDED = {"stop_end": ("ms",)}
 HELD_TO_LIMITS = {"stop_end": ("ms", "forced_count", "heap_after", "closing_bytes"), "ready": ("heap_idle",)}
 TIMED = ("stop_begin", "stop_end", "ota_begin", "ota_end")
@@ -52,6 +51,5 @@ def _told(event: Event) -> str:
 
 
 def _brief(value: Any) -> str:
-    # An integer that JSON lets pass may be too long to be written out.
-    text = "a very large number" if isinstance(value, int) and abs(value) > LARGEST else repr(value)
+    text = repr(value)
     return text if len(text) <= 40 else f"{text[:39]}…"

@@ -16,25 +16,36 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+import rich.console
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from rich.console import Console
 
 import pytest_hil
 from pytest_hil.boards.artifacts import Artifacts
 from pytest_hil.boards.bench import BenchFile, BenchFileError
 from pytest_hil.cli.live_view import LiveView
 from pytest_hil.console import record as record_module
+from pytest_hil.console.console import Console
 from pytest_hil.console.record import ConsoleRecord, Line, split_lines
 from pytest_hil.errors import UsageError
+from pytest_hil.figures import figures
 from pytest_hil.printable import command as command_line
 from pytest_hil.printable import no_commands
+from pytest_hil.report.page import page
+from pytest_hil.results.history import History
+from pytest_hil.results.summary import print_summary
+from pytest_hil.verdict import complaints
 
+from . import sample_run
 from .conftest import BOOT, READY, cut, make_artifacts
 from .test_cli import Hil, command, write_test
 
 # Clears the screen, sets the title, asks for an answer on stdin, rings, goes back over what was printed.
 STEERING = "\x1b[2J\x1b]0;owned\x07\x9b31m\x1b[6n\x08\x08\x07\r\x85\u202e\x1bP+q544e\x1b\\end"
+FIELDS = (
+    *("t", "ms", "server", "err", "phase", "heap", "heap_before", "heap_after", "heap_idle", "forced_count", "bytes"),
+    *("total", "kind", "version", "slot", "reset_reason", "ota_state", "reason", "why", "accepted", "image_sha256"),
+)
 OUTSIDE = ("../evil", "../../../../tmp/evil", "/tmp/evil", "a/b", "..", ".hidden", "", "a\nb", "$(touch evil)")
 
 
@@ -86,7 +97,7 @@ def test_what_a_live_console_shows_steers_no_terminal() -> None:
     """Escapes come also as JSON's own, in an event's name, a field's, and a value."""
     said = json.dumps({"n": 0, "t": 1, "ev": "beat" + STEERING, "key" + STEERING: STEERING + "\n@hil not of ours"})
     shown = io.StringIO()
-    LiveView(Console(file=shown, width=1000)).take(
+    LiveView(rich.console.Console(file=shown, width=1000)).take(
         [Line(0, 0.0, f"@hil {said}".encode()), Line(1, 0.0, STEERING.encode())]
     )
     told = shown.getvalue()
@@ -166,6 +177,31 @@ def test_a_board_gives_the_runner_of_github_no_command(
         assert "##[error]owned" in str(json.loads(result.stdout))
     for log in (*project.glob("build/hil/*/*/console.log"), project / "console.log"):
         assert set(COMMANDS) <= set(log.read_text().splitlines()), "a log is what the board said"
+
+
+ODD = (None, True, -1, 0, 1.5, 1e308, 10**30, 10**400, -(10**400), 2**63, "", "x", STEERING, [1], {"a": 1})
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_whatever_an_event_says_there_are_results_and_a_report(tmp_path: Path, data: st.DataObject) -> None:
+    lines = [text for _, text in sample_run.events()]
+    for _ in range(data.draw(st.integers(1, 6))):
+        at = data.draw(st.sampled_from([i for i, line in enumerate(lines) if line.startswith("@hil ")]))
+        event = json.loads(lines[at][5:])
+        field = data.draw(st.sampled_from(sorted({*event, *FIELDS} - {"ev", "n"})))
+        lines[at] = f"@hil {json.dumps(event | {field: data.draw(st.sampled_from(ODD))})}"
+    folder = sample_run.make_run(tmp_path, 1, {0: {"lines": list(enumerate(lines))}})
+    console = Console(tmp_path / "console.log")
+    console.feed("".join(f"{line}\n" for line in lines).encode())
+    console.end("power off")
+    complaints(console)
+    results = json.loads((folder / "results.json").read_text())
+    results["tests"][0] |= json.loads(json.dumps(figures(console)))
+    with History(tmp_path / "history.sqlite") as history:
+        history.add(results)
+    page(results, folder, tmp_path / "history.sqlite")
+    print_summary(results, folder, rich.console.Console(file=io.StringIO(), width=200))
 
 
 def test_a_line_that_never_ends_is_kept_in_pieces(tmp_path: Path) -> None:
