@@ -74,7 +74,7 @@ class Rig:
         patterns, patience = event_patterns(bench.board.events), bench.board.patience
         self.console = Console(bench.folder / "console.log", expected, patterns, patience)
         self.console.elf_of = bench.artifacts.elf_of
-        self.streams = Streams(self._endpoint)
+        self.streams = Streams(self._endpoint, patience)
         self.stream_mode = "workers"
         self._open = contextlib.ExitStack()
         self._board: Board | None = None

@@ -56,8 +56,9 @@ class StreamPlan:
 class Streams:
     """Opens clients, knows them by kind, closes whatever is left."""
 
-    def __init__(self, endpoint: Callable[[int], Endpoint]) -> None:
+    def __init__(self, endpoint: Callable[[int], Endpoint], patience: float = 1.0) -> None:
         self._endpoint = endpoint
+        self._patience = patience
         self._opened = contextlib.ExitStack()
         self.trust: Trust | None = None  # set where the stream server speaks TLS
         self.clients: list[StreamClient] = []
@@ -95,7 +96,7 @@ class Streams:
     def _round_trip(self, free_port: int) -> None:
         """Packets reach the board in order: once this is answered, whatever it is, it has what was sent before."""
         where = self._endpoint(free_port)
-        get_page(f"http://{where}/status", FIRST_FRAMES_TIMEOUT_S)
+        get_page(f"http://{where}/status", FIRST_FRAMES_TIMEOUT_S * self._patience)
 
     def _await_frames(self, clients: Sequence[StreamClient]) -> None:
         for client in clients:
@@ -134,6 +135,7 @@ class Streams:
 
     def add(self, client: _Client) -> _Client:
         """Starts it; it is closed with the others."""
+        client.patience = self._patience
         self.clients.append(client)
         self._opened.callback(client.close)
         client.start()

@@ -58,6 +58,7 @@ class StreamClient:
 
     kind = "?"
     stalls = False  # whether it stops reading on purpose
+    patience = 1.0  # how many times longer than asked a wait lasts: the board's time is slower
 
     def __init__(self, host: str, port: int, number: int = 0) -> None:
         self.host, self.port, self.number = host, port, number
@@ -80,6 +81,7 @@ class StreamClient:
 
     def wait_frames(self, count: int, timeout_s: float) -> None:
         """Waits until `count` whole frames have come in all. Raises AssertionError."""
+        timeout_s *= self.patience
         with self._condition:
             self._condition.wait_for(lambda: self.check.frames >= count or self.ended.is_set(), timeout_s)
             if self.check.frames < count:
@@ -88,6 +90,7 @@ class StreamClient:
 
     def wait_end(self, timeout_s: float) -> Ending:
         """Waits until the connection has ended. Raises AssertionError."""
+        timeout_s *= self.patience
         if not self.ended.wait(timeout_s) or self.ending is None:
             raise AssertionError(f"{self} still open after {timeout_s:g} s, {self.check.frames} frames seen")
         return self.ending

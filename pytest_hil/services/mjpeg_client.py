@@ -171,11 +171,14 @@ class MjpegClient(StallingClient):
 
     def wait_asked(self, timeout_s: float) -> None:
         """Waits until the request is sent. Raises AssertionError."""
+        timeout_s *= self.patience
         assert self._asked.wait(timeout_s), f"{self} could not send its request within {timeout_s:g} s"
 
     def _run(self) -> tuple[str, str]:
         with self._session.get(
-            f"{self._scheme}://{self.host}:{self.port}{self.path}", stream=True, timeout=(CONNECT_TIMEOUT_S, None)
+            f"{self._scheme}://{self.host}:{self.port}{self.path}",
+            stream=True,
+            timeout=(CONNECT_TIMEOUT_S * self.patience, None),
         ) as response:
             self._response = response
             self.status = response.status_code

@@ -47,7 +47,7 @@ class IdleClient(SocketClient):
 
     def start(self) -> None:
         """Returns when the page has come, so that the connection is surely a session of the server."""
-        self._socket.settimeout(CONNECT_TIMEOUT_S)
+        self._socket.settimeout(CONNECT_TIMEOUT_S * self.patience)
         request = f"GET {self.path} HTTP/1.1\r\nHost: {self.host}\r\nConnection: keep-alive\r\n\r\n"
         self._socket.sendall(request.encode())
         head = b""

@@ -39,7 +39,7 @@ class WebSocketClient(StallingClient):
         self._socket = websocket.WebSocket()
 
     def _run(self) -> tuple[str, str]:
-        plug = connect(self.host, self.port, CONNECT_TIMEOUT_S, self._options)
+        plug = connect(self.host, self.port, CONNECT_TIMEOUT_S * self.patience, self._options)
         if self._trust is not None:
             plug = self._trust.context.wrap_socket(plug, server_hostname=self._trust.name)
         self._socket.sock = plug  # so that it can be hung up from here on

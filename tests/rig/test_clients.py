@@ -14,11 +14,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pytest_hil.boards.protocol import Endpoint
 from pytest_hil.services.frames import BadFrame, FrameCheck, sequence_of
 from pytest_hil.services.mjpeg_client import MjpegClient, PartReader
 from pytest_hil.services.plain_clients import HalfRequestClient, IdleClient
 from pytest_hil.services.tcp_sink import TcpSink
 from pytest_hil.services.websocket_client import WebSocketClient
+from pytest_hil.streams import Streams
 
 from .bad_stream_server import BOUNDARY, CLOSING, chunk, frame, part, serving, stream
 from .conftest import cut
@@ -280,3 +282,15 @@ def test_the_sink_keeps_what_it_was_sent() -> None:
             assert sink.wait_for(b"somebody", 5).startswith(b"video ")
         with pytest.raises(AssertionError, match="did not receive"):
             sink.wait_for(b"never", 0.1)
+
+
+def test_a_slow_board_s_clients_wait_longer() -> None:
+    def talk(connection: socket.socket, _: bytes) -> None:
+        time.sleep(0.5)
+        connection.sendall(stream(part(frame(0))))
+
+    with serving(talk) as port:
+        streams = Streams(lambda _: Endpoint("127.0.0.1", port), patience=100.0)
+        streams.mjpeg().wait_frames(1, 0.1)
+        streams.of_kind("mjpeg")[0].wait_end(0.1)
+        streams.close()
