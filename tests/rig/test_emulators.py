@@ -155,6 +155,7 @@ def test_what_qemus_c3_does_wrong_is_cured_on_its_command_line(make: Make, chip:
     assert told.rindex("shift=7") > told.find("shift=2"), "bench.toml has no last word"
     begins, size = [int(at, 16) for at in re.findall(r"loader,file=[^,]+blank.bin,addr=(0x\w+)", told)], 256 << 10
     assert begins == (list(range(0x42000000, 0x42400000, size)) if cured else [])
+    assert (len(psutil.Process(board._process.pid).cpu_affinity()) == 1) == (cured or psutil.cpu_count() == 1)
     for blank in {Path(file) for file in re.findall(r"loader,file=([^,]+)", told)}:
         assert blank.read_bytes() == bytes(size)
         board.stop()
