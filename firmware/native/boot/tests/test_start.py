@@ -141,6 +141,7 @@ class Good(unittest.TestCase):
     def test_closed_standard_descriptors_are_not_taken_for_the_flash(self) -> None:
         flash = flash_file(new_folder(self))
         before = flash.read_bytes()
+        programs = (NATIVE_BOARD, flash, PROGRAM)
         with socket.create_server(("127.0.0.1", 0)) as server:
             fails = f"--forward 127.0.0.1:{server.getsockname()[1]}:80"
             for options, code, closings in (
@@ -150,11 +151,7 @@ class Good(unittest.TestCase):
                 for closed in closings:
                     with self.subTest(closed, options=options):
                         ended = subprocess.run(
-                            [
-                                "sh",
-                                "-c",
-                                f"exec '{NATIVE_BOARD}' --flash {flash} {options} --program {PROGRAM} {closed}",
-                            ],
+                            ["sh", "-c", f'exec "$0" --flash "$1" {options} --program "$2" {closed}', *programs],
                             check=False,
                             input=b"",
                             capture_output=True,
