@@ -129,8 +129,9 @@ esp_err_t stream_serve(httpd_req_t *req)
     atomic_fetch_add(&s_mjpeg_now, 1);
     atomic_fetch_add(&s_mjpeg_served, 1);
 
+    /* And no header of its own: up to ESP-IDF 5.2.3 an async request shares those with the server, whose next request
+     * wipes them while they are sent. */
     httpd_resp_set_type(req, "multipart/x-mixed-replace;boundary=" BOUNDARY);
-    httpd_resp_set_hdr(req, "Cache-Control", "no-store");
     uint32_t frames = 0;
     const enum end end = send_frames(req, source, interval_ms, &frames);
     frame_source_close(source);
