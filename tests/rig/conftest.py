@@ -17,11 +17,16 @@ from pathlib import Path
 
 import psutil
 import pytest
+from hypothesis import HealthCheck, settings
 
 from pytest_hil.cli import main
 
 from .serial_place import Place, place_in
 from .small_runs import Run
+
+# A machine may be busy: how long an example takes tells nothing.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 FAKE_BOARD = Path(__file__).parent / "fake_native_board.py"
 BOOT = 'print @hil {"n":0,"t":1,"ev":"boot","reset_reason":"POWERON","image_sha256":"' + "11" * 32 + '"}'

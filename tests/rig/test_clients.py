@@ -171,7 +171,7 @@ def test_waiting_for_frames_that_do_not_come_tells_how_it_ended() -> None:
         client.wait_frames(2, 1)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.binary(max_size=60), min_size=1, max_size=4), st.lists(st.integers(1, 50), min_size=1, max_size=20))
 def test_frames_do_not_depend_on_how_bytes_are_cut(payloads: list[bytes], sizes: list[int]) -> None:
     frames = [frame(i, payload) for i, payload in enumerate(payloads)]

@@ -27,7 +27,7 @@ from pytest_hil.results.signature import sign_results
 
 from .gate_bench import Bench
 
-EXAMPLES = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+EXAMPLES = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 JUNK: st.SearchStrategy[Any] = st.one_of(
     st.none(),
     st.booleans(),

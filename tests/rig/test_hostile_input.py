@@ -182,7 +182,7 @@ def test_a_board_gives_the_runner_of_github_no_command(
 ODD = (None, True, -1, 0, 1.5, 1e308, 10**30, 10**400, -(10**400), 2**63, "", "x", STEERING, [1], {"a": 1})
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_whatever_an_event_says_there_are_results_and_a_report(tmp_path: Path, data: st.DataObject) -> None:
     lines = [text for _, text in sample_run.events()]

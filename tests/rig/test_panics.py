@@ -54,7 +54,7 @@ def _mix(texts: list[str]) -> bytes:
     return "".join(f"{text}\r\nI (5) app: going on\n" for text in texts).encode("utf-8", "surrogateescape")
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.lists(st.sampled_from([row[1] for row in POSITIVE] + [row[1] for row in NEGATIVE]), min_size=1, max_size=4),
     st.lists(st.integers(1, 97), min_size=1, max_size=40),

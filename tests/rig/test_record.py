@@ -130,7 +130,7 @@ def test_a_character_cut_in_two_is_one_character(record: ConsoleRecord) -> None:
     assert record.lines[0].text == "temp 21 °C"
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.lists(st.sampled_from([b"a", b"bc", b"\r", b"\n", b"\r\n", b"\xc3\xa9", b"\x1b[0m"]), max_size=30),
     st.lists(st.integers(1, 9), min_size=1, max_size=20),

@@ -108,7 +108,7 @@ def test_boots_that_only_the_app_tells_of() -> None:
     assert scanned.panics == ()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.sampled_from([row[1] for row in POSITIVE] + [row[1] for row in NEGATIVE]), min_size=1, max_size=5))
 def test_a_saved_log_is_judged_as_it_was_live(tmp_path_factory: pytest.TempPathFactory, texts: list[str]) -> None:
     whole = "\nI (5) app: going on\n".join(texts).encode("utf-8", "surrogateescape")
