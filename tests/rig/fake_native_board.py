@@ -73,7 +73,7 @@ def main() -> None:
         elif verb == "raw":
             os.write(1, bytes.fromhex(rest))
         elif verb == "pause":
-            time.sleep(float(rest))
+            time.sleep(float(rest))  # a board that is silent for so long, as the test writes it down
         elif verb == "exit":
             sys.stdout.flush()
             os._exit(int(rest))

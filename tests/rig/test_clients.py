@@ -286,7 +286,7 @@ def test_the_sink_keeps_what_it_was_sent() -> None:
 
 def test_a_slow_board_s_clients_wait_longer() -> None:
     def talk(connection: socket.socket, _: bytes) -> None:
-        time.sleep(0.5)
+        time.sleep(0.5)  # past the 0.1 s that are waited below: time itself is what the test is about
         connection.sendall(stream(part(frame(0))))
 
     with serving(talk) as port:
